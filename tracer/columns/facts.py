@@ -9,11 +9,15 @@ A *call path* is the chain (service identity, operation, span kind) from a root 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracer.columns.spans import ServiceIdentity
+
+# Raised when the meaning of any number below changes: older facts and rollups are then rebuilt.
+ANALYSIS_VERSION: Final = 1
 
 
 @dataclass(frozen=True)

@@ -103,9 +103,7 @@ EXTRA: Final[tuple[Column, ...]] = (
     Column("Environment", WORD, _LC, "deployment.environment.name, else deployment.environment"),
     Column("ServiceNamespace", WORD, _LC, "service.namespace"),
     Column("ServiceVersion", WORD, _LC, "service.version"),
-    Column(
-        "MessagingOperation", WORD, _LC, "messaging.operation.type, else messaging.operation"
-    ),
+    Column("MessagingOperation", WORD, _LC, "messaging.operation.type, else messaging.operation"),
 )
 
 SPANS: Final[tuple[Column, ...]] = COLLECTOR + EXTRA

@@ -1,0 +1,188 @@
+"""Settling: what is ready when, once, and again when something comes late. The clock is a number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.support.engine import fresh_engine
+from tests.support.records import EPOCH, SECOND, records, span
+from tracer.service.settle import Rules, Settler
+from tracer.store.engine import Engine
+from tracer.store.writer import write_spans
+
+RULES = Rules(settle_ns=10 * SECOND, root_wait_ns=60 * SECOND, max_trace_age_ns=300 * SECOND)
+
+
+@dataclass
+class Clock:
+    now: int = EPOCH
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def engine() -> Any:
+    with fresh_engine() as opened:
+        yield opened
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def settler(engine: Engine, clock: Clock) -> Settler:
+    return Settler(engine, RULES, now_ns=clock, horizon_ns=clock)
+
+
+def facts(engine: Engine) -> list[tuple[Any, ...]]:
+    return [
+        tuple(row)
+        for row in engine.rows(
+            "SELECT TraceId, RootSpanId, SpanCount, RootMissing, DurationNs FROM tracer_facts FINAL "
+            "WHERE IsDeleted = 0 ORDER BY TraceId, StartNs"
+        )
+    ]
+
+
+def tid(number: int) -> str:
+    return f"{number:032x}"
+
+
+def sid(number: int) -> str:
+    return f"{number:016x}"
+
+
+def test_a_trace_is_analysed_once_it_is_quiet_and_has_its_root(
+    engine: Engine, clock: Clock
+) -> None:
+    write_spans(engine, records([span(1, 1, duration=100), span(1, 2, 1, duration=40)]))
+    work = settler(engine, clock)
+    clock.now = EPOCH + 9 * SECOND
+    assert work.step() == 0
+    clock.now = EPOCH + 10 * SECOND
+    assert work.step() == 1
+    assert facts(engine) == [(tid(1), sid(1), 2, 0, 100)]
+    clock.now += SECOND
+    assert work.step() == 0
+
+
+def test_without_a_root_it_waits_longer_and_says_so(engine: Engine, clock: Clock) -> None:
+    write_spans(engine, records([span(1, 2, 1)]))
+    work = settler(engine, clock)
+    clock.now = EPOCH + 59 * SECOND
+    assert work.step() == 0
+    clock.now = EPOCH + 60 * SECOND
+    assert work.step() == 1
+    assert facts(engine) == [(tid(1), sid(2), 1, 1, 1_000_000)]
+
+
+def test_a_root_that_comes_late_takes_the_fragment_back(engine: Engine, clock: Clock) -> None:
+    write_spans(engine, records([span(1, 2, 1)]))
+    work = settler(engine, clock)
+    clock.now = EPOCH + 61 * SECOND
+    work.step()
+    late = clock.now + 3600 * SECOND
+    write_spans(engine, records([span(1, 1, duration=5_000_000, ingest=late)]))
+    clock.now = late + 11 * SECOND
+    assert work.step() == 1
+    assert facts(engine) == [(tid(1), sid(1), 2, 0, 5_000_000)]
+
+
+def test_a_late_span_joins_a_settled_trace_even_after_a_restart(
+    engine: Engine, clock: Clock
+) -> None:
+    write_spans(engine, records([span(1, 1)]))
+    work = settler(engine, clock)
+    clock.now = EPOCH + 20 * SECOND
+    work.step()
+    work.close()
+    write_spans(engine, records([span(1, 2, 1, ingest=clock.now)]))
+    again = settler(engine, clock)
+    clock.now += 11 * SECOND
+    assert again.step() == 1
+    assert facts(engine)[0][2] == 2
+
+
+def test_a_retried_export_changes_nothing(engine: Engine, clock: Clock) -> None:
+    write_spans(engine, records([span(1, 1), span(1, 2, 1)]))
+    work = settler(engine, clock)
+    clock.now = EPOCH + 20 * SECOND
+    work.step()
+    before = facts(engine)
+    write_spans(engine, records([span(1, 1, ingest=clock.now)]))
+    clock.now += 11 * SECOND
+    assert work.step() == 1
+    assert facts(engine) == before
+
+
+@pytest.mark.parametrize("killed_after", range(1, 8))
+def test_a_crash_between_any_two_writes_repeats_nothing_and_loses_nothing(
+    engine: Engine, clock: Clock, killed_after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process dies after the n-th insert of a run; the next one must end where one run ends."""
+    for trace in range(1, 6):
+        write_spans(
+            engine, records([span(trace, 1, duration=trace * 1_000_000), span(trace, 2, 1)])
+        )
+    clock.now = EPOCH + 300 * SECOND
+    whole = Engine.insert
+    left = [killed_after]
+
+    class KilledError(BaseException):
+        pass
+
+    def insert(self: Engine, *arguments: Any, **named: Any) -> None:
+        if left[0] == 0:
+            raise KilledError
+        left[0] -= 1
+        whole(self, *arguments, **named)
+
+    monkeypatch.setattr(Engine, "insert", insert)
+    try:
+        settler(engine, clock).step()
+    except KilledError:
+        pass
+    monkeypatch.setattr(Engine, "insert", whole)
+    clock.now += SECOND
+    work = settler(engine, clock)
+    work.step()
+    work.close()
+    assert [row[0] for row in facts(engine)] == [tid(trace) for trace in range(1, 6)]
+    assert _rolled(engine) == [("GET /", 10.0)]
+
+
+def _rolled(engine: Engine) -> list[tuple[str, float]]:
+    rows = engine.rows(
+        "SELECT Operation, sum(Spans) FROM tracer_operations WHERE Grain = 'minute' AND "
+        "(PeriodNs, Version) IN (SELECT PeriodNs, max(Version) FROM tracer_rollups "
+        "WHERE Grain = 'minute' GROUP BY PeriodNs) GROUP BY Operation"
+    )
+    return [(str(row[0]), float(row[1])) for row in rows]
+
+
+def test_a_minute_touched_again_is_rolled_up_again(engine: Engine, clock: Clock) -> None:
+    write_spans(engine, records([span(1, 1)]))
+    work = settler(engine, clock)
+    clock.now = EPOCH + 300 * SECOND
+    work.step()
+    assert _rolled(engine) == [("GET /", 1.0)]
+    write_spans(engine, records([span(2, 1, ingest=clock.now)]))
+    clock.now += 11 * SECOND
+    work.step()
+    assert _rolled(engine) == [("GET /", 2.0)]
+
+
+def test_spans_in_flight_hold_the_watermark_back(engine: Engine, clock: Clock) -> None:
+    """A block whose ingest time is taken but whose insert still runs must not be passed over."""
+    horizon = Clock(EPOCH - 1)
+    work = Settler(engine, RULES, now_ns=clock, horizon_ns=horizon)
+    clock.now = EPOCH + 30 * SECOND
+    work.step()
+    write_spans(engine, records([span(1, 1, ingest=EPOCH)]))
+    horizon.now = clock.now
+    assert work.step() == 1

@@ -1,0 +1,201 @@
+"""A running tracer: receivers, committer and analysis around one store.
+
+Started in the order store, sink, settler, receivers and stopped in the reverse, so that whatever
+was accepted is stored and acknowledged before anything it needs goes away.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+
+from tracer.errors import BadInput, TracerError
+from tracer.ingest.otlp.decode import decode
+from tracer.ingest.otlp.receivers import Receivers, start_receivers
+from tracer.ingest.redact import SECRET_KEYS
+from tracer.ingest.sink import Sink, SinkSettings
+from tracer.ingest.steps import IMPORT_STEPS, Arrivals, StepSettings, apply
+from tracer.service.context import Context
+from tracer.service.settle import Rules, Settler
+from tracer.settings import Settings
+from tracer.store.store import Store, open_store
+from tracer.store.writer import write_spans
+from tracer.telemetry import Sample, exposition
+
+DRAIN_S = 15.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """Everything that runs; `close` ends it without losing an accepted span."""
+
+    context: Context
+    store: Store
+    sink: Sink
+    settler: Settler
+    receivers: Receivers
+
+    @property
+    def grpc_port(self) -> int:
+        """The port OTLP/gRPC really listens on."""
+        return self.receivers.grpc_port
+
+    @property
+    def http_port(self) -> int:
+        """The port OTLP/HTTP really listens on."""
+        return self.receivers.http_port
+
+    def import_request(self, body: bytes) -> dict[str, Any]:
+        """Stores one serialized OTLP request as an import: its times are kept, whatever they are.
+
+        Raises BadInput when it does not decode.
+        """
+        now = self.context.now_ns()
+        decoded = decode([body], ingest_ns=now, tenant=self.context.settings.tenant)
+        if decoded.refused:
+            raise BadInput(str(next(iter(decoded.refused.values()))))
+        arrivals = apply(
+            Arrivals(decoded.records, decoded.request_of, decoded.rejected),
+            IMPORT_STEPS,
+            step_settings(self.context.settings),
+            now,
+        )
+        write_spans(self.store.engine, arrivals.records, imported=True)
+        return {
+            "schema": "tracer.import/1",
+            "spans": len(arrivals.records),
+            "rejected": sum(some.count for some in arrivals.rejected),
+            "reasons": sorted({some.reason for some in arrivals.rejected}),
+        }
+
+    def ready(self) -> tuple[bool, dict[str, str]]:
+        """Whether exports are stored and questions answered now, and the truth about each part."""
+        try:
+            self.store.engine.rows("SELECT 1")
+            store = "ok"
+        except TracerError as error:
+            store = str(error)
+        stats = self.sink.stats()
+        full = stats.queue_bytes > self.context.settings.queue_bytes * 0.95
+        parts = {
+            "store": store,
+            "receivers": "full: exports are refused until the store catches up" if full else "ok",
+            "analysis": "ok" if self.settler.alive() else "stopped",
+        }
+        return all(state == "ok" for state in parts.values()), parts
+
+    def metrics(self) -> bytes:
+        """Own telemetry in the Prometheus text format."""
+        return exposition(self._samples())
+
+    def _samples(self) -> Iterator[Sample]:
+        stats, progress = self.sink.stats(), self.settler.progress
+        yield Sample(
+            "tracer_spans_accepted",
+            "counter",
+            "Spans stored and acknowledged",
+            stats.accepted_spans,
+        )
+        for reason, count in sorted(stats.rejected_spans.items()):
+            yield Sample(
+                "tracer_spans_rejected",
+                "counter",
+                "Invalid spans, told to the sender by partial_success",
+                count,
+                {"reason": reason},
+            )
+        for reason, count in sorted(stats.refused_requests.items()):
+            yield Sample(
+                "tracer_requests_refused",
+                "counter",
+                "Exports answered with an error",
+                count,
+                {"reason": reason},
+            )
+        for name, meaning, value in (
+            (
+                "tracer_requests_committed",
+                "Exports stored and acknowledged",
+                stats.committed_requests,
+            ),
+            ("tracer_requests_repeated", "Retried exports answered once", stats.repeated_requests),
+            ("tracer_commits", "Blocks written", stats.commits),
+            ("tracer_traces_analysed", "Traces turned into facts", progress.traces),
+            ("tracer_spans_analysed", "Spans read by analysis", progress.spans),
+            ("tracer_minutes_rolled_up", "Minutes rolled up", progress.minutes),
+            ("tracer_analysis_failures", "Analysis steps that must repeat", progress.failures),
+        ):
+            yield Sample(name, "counter", meaning, value)
+        for name, meaning, number in (
+            ("tracer_queue_bytes", "Bytes accepted and not stored yet", float(stats.queue_bytes)),
+            ("tracer_commit_seconds", "Duration of the last commit", stats.commit_s),
+            ("tracer_block_rows", "Spans in the last commit", float(stats.block_rows)),
+            (
+                "tracer_analysis_lag_seconds",
+                "Age of the oldest trace waiting",
+                progress.lag_ns / 1e9,
+            ),
+            ("tracer_resident_bytes", "Resident memory", float(psutil.Process().memory_info().rss)),
+        ):
+            yield Sample(name, "gauge", meaning, number)
+
+    def close(self) -> None:
+        """Stops taking, finishes what was taken, then lets go of the store."""
+        self.receivers.stop(DRAIN_S)
+        self.sink.close(DRAIN_S)
+        self.settler.close()
+        self.store.close()
+
+
+def step_settings(settings: Settings) -> StepSettings:
+    """The ingest steps as the settings want them."""
+    return StepSettings(
+        retention_ns=settings.retention_raw, secret_keys=SECRET_KEYS + settings.redact_keys
+    )
+
+
+def rules(settings: Settings) -> Rules:
+    """When a trace is ready, as the settings want it."""
+    return Rules(settings.settle, settings.root_wait, settings.max_trace_age)
+
+
+def start_service(settings: Settings, *, api_url: str) -> Service:
+    """Opens the store and starts everything; `api_url` is written into the lock for others.
+
+    Raises PathInUse, Unavailable (a port is taken) or BadSetting; nothing keeps running then.
+    """
+    store = open_store(settings, api_url=api_url)
+    try:
+        sink = Sink(
+            decode=functools.partial(decode, tenant=settings.tenant),
+            write=functools.partial(write_spans, store.engine),
+            step_settings=step_settings(settings),
+            settings=SinkSettings(
+                queue_bytes=settings.queue_bytes, block_rows=settings.max_block_rows
+            ),
+        )
+    except BaseException:
+        store.close()
+        raise
+    try:
+        settler = Settler(
+            store.engine, rules(settings), now_ns=time.time_ns, horizon_ns=sink.horizon_ns
+        )
+        receivers = start_receivers(
+            sink,
+            host=settings.host,
+            grpc_port=settings.otlp_grpc_port,
+            http_port=settings.otlp_http_port,
+            max_request_bytes=settings.max_request_bytes,
+        )
+    except BaseException:
+        sink.close(0)
+        store.close()
+        raise
+    settler.start()
+    return Service(Context(store.engine, settings, time.time_ns), store, sink, settler, receivers)

@@ -1,0 +1,248 @@
+"""Turns stored spans into facts once their traces have settled, and facts into rollups.
+
+A trace is ready when nothing came in for `settle` and its root is there; without a root it waits
+`root_wait`; one that is never quiet is analysed after `max_trace_age` and again later. Everything
+is idempotent: a fact replaces the fact before it, a rollup is computed whole. So the only thing
+remembered is a watermark over ingest time, and a crash anywhere just repeats the last steps.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer.analysis.analyse import analyse
+from tracer.errors import TracerError
+from tracer.store import activity as stored
+from tracer.store import rollups
+from tracer.store.engine import Engine
+from tracer.store.facts import read_state, write_facts, write_state
+from tracer.units import NS_PER_S
+
+log = logging.getLogger("tracer.settle")
+
+SETTLED_UNTIL = "settled_until_ns"  # ingest time; every trace quiet before it has its facts
+ROLLED_VERSION = "rolled_version"  # facts up to this version are in the rollups of closed minutes
+BATCH_SPANS = 400_000
+BATCH_TRACES = 20_000
+REMEMBERED_NS = 600 * NS_PER_S  # a retried export may touch a settled trace for this long
+PERSIST_EVERY_NS = 5 * NS_PER_S
+PAUSE_S = 1.0
+
+
+@dataclass(frozen=True)
+class Rules:
+    """When a trace is ready; durations in ns."""
+
+    settle_ns: int
+    root_wait_ns: int
+    max_trace_age_ns: int
+
+
+@dataclass
+class Progress:
+    """Counters, read by others without a lock: each is one assignment."""
+
+    traces: int = 0
+    spans: int = 0
+    minutes: int = 0
+    lag_ns: int = 0
+    failures: int = 0
+
+
+class Settler:
+    """Call `step` again and again from one thread; `start` does so until `close`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        rules: Rules,
+        *,
+        now_ns: Callable[[], int],
+        horizon_ns: Callable[[], int],
+    ) -> None:
+        self.progress = Progress()
+        self._engine = engine
+        self._rules = rules
+        self._now_ns = now_ns
+        self._horizon_ns = horizon_ns
+        self._watermark = read_state(engine, SETTLED_UNTIL)
+        self._persisted_ns = 0
+        self._version = read_state(engine, ROLLED_VERSION)
+        self._done: dict[int, int] = {}  # trace key → last ingest time analysed, above watermark
+        self._recent: deque[tuple[int, NDArray[np.uint64]]] = deque()  # settled below watermark
+        self._dirty: dict[int, int] = {}  # minute → first fact version not rolled up
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._recall()
+
+    def _recall(self) -> None:
+        """After a restart: what was settled lately, and which minutes lack their rollup."""
+        earlier = stored.read_activity(
+            self._engine, after_ns=self._watermark - REMEMBERED_NS, until_ns=self._watermark
+        )
+        self._recent.append((self._watermark, np.sort(earlier.key)))
+        for minute in rollups.touched_minutes(
+            self._engine, after_version_ns=self._version, until_ns=2**63 - 1
+        ):
+            self._dirty[minute] = self._version + 1
+
+    def step(self) -> int:
+        """Analyses every trace that is ready; returns how many."""
+        now = self._now_ns()
+        until = min(now, self._horizon_ns()) - 1  # all below the horizon is committed
+        seen = stored.read_activity(self._engine, after_ns=self._watermark, until_ns=until)
+        fresh = (
+            np.array([self._done.get(key, -1) for key in seen.key.tolist()], np.int64)
+            < seen.last_ingest_ns
+        )
+        again = self._settled_before(seen.key)
+        ready = fresh & self._is_ready(seen, again, now)
+        for batch, batch_again in self._batches(seen.take(ready), again[ready]):
+            self._analyse(batch, batch_again)
+        waiting = seen.first_ingest_ns[fresh & ~ready]
+        self._advance(int(waiting.min()) - 1 if len(waiting) else until, now)
+        self._roll_up(now)
+        oldest = int(seen.last_ingest_ns[fresh & ~ready].min()) if len(waiting) else now
+        self.progress.lag_ns = max(0, now - oldest)
+        return int(ready.sum())
+
+    def _is_ready(
+        self, seen: stored.Activity, again: NDArray[np.bool_], now: int
+    ) -> NDArray[np.bool_]:
+        rules = self._rules
+        quiet = seen.last_ingest_ns <= now - rules.settle_ns
+        given_up = seen.last_ingest_ns <= now - rules.root_wait_ns
+        old = seen.first_ingest_ns <= now - rules.max_trace_age_ns
+        return (quiet & (seen.has_root | again)) | given_up | old
+
+    def _settled_before(self, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        found = np.array([key in self._done for key in keys.tolist()], np.bool_)
+        for _, settled in self._recent:
+            found |= np.isin(keys, settled)
+        return found
+
+    def _batches(
+        self, ready: stored.Activity, again: NDArray[np.bool_]
+    ) -> list[tuple[stored.Activity, NDArray[np.bool_]]]:
+        filled = np.cumsum(ready.spans) // BATCH_SPANS
+        by_count = np.arange(len(ready)) // BATCH_TRACES
+        change = np.flatnonzero(np.diff(filled) | np.diff(by_count)) + 1
+        edges = [0, *change.tolist(), len(ready)]
+        return [
+            (ready.take(slice(low, high)), again[low:high])
+            for low, high in zip(edges, edges[1:], strict=False)
+            if high > low
+        ]
+
+    def _analyse(self, batch: stored.Activity, again: NDArray[np.bool_]) -> None:
+        """Facts of one batch. Traces that were here before are read whole, whatever their age."""
+        ids = batch.trace_id.tolist()
+        orphaned = stored.missing_roots(self._engine, ids)
+        whole = again | ~batch.has_root | np.array([one in orphaned for one in ids], np.bool_)
+        fresh = batch.take(~whole)
+        if len(fresh):
+            self._write(
+                fresh.trace_id.tolist(),
+                start_ns=int(fresh.start_ns.min()),
+                end_ns=int(fresh.end_ns.max()),
+                after_ns=int(fresh.first_ingest_ns.min()) - 1,
+            )
+        if whole.any():
+            known = batch.take(whole).trace_id.tolist()
+            start_ns, end_ns = stored.read_bounds(self._engine, known)
+            self._write(known, start_ns=start_ns, end_ns=end_ns, after_ns=None)
+        self._done.update(zip(batch.key.tolist(), batch.last_ingest_ns.tolist(), strict=True))
+
+    def _write(
+        self, trace_ids: list[str], *, start_ns: int, end_ns: int, after_ns: int | None
+    ) -> None:
+        spans = stored.read_spans(
+            self._engine, trace_ids, start_ns=start_ns, end_ns=end_ns, after_ns=after_ns
+        )
+        if len(spans) == 0:
+            return
+        facts = analyse(spans).facts
+        self._version = max(self._version + 1, self._now_ns())
+        for minute in np.unique(facts.start_ns // rollups.MINUTE_NS).tolist():
+            self._dirty.setdefault(minute * rollups.MINUTE_NS, self._version)
+        write_facts(self._engine, facts, version_ns=self._version)
+        self.progress.traces += len(trace_ids)
+        self.progress.spans += len(spans)
+
+    def _advance(self, watermark: int, now: int) -> None:
+        if watermark <= self._watermark:
+            return
+        passed = [key for key, last in self._done.items() if last <= watermark]
+        if passed:
+            self._remember(watermark, np.array(passed, np.uint64))
+            for key in passed:
+                del self._done[key]
+        while self._recent and self._recent[0][0] < watermark - REMEMBERED_NS:
+            self._recent.popleft()
+        self._watermark = watermark
+        if now - self._persisted_ns >= PERSIST_EVERY_NS:
+            self._persist(now)
+
+    def _remember(self, watermark: int, keys: NDArray[np.uint64]) -> None:
+        if self._recent and watermark - self._recent[-1][0] < REMEMBERED_NS // 20:
+            started, earlier = self._recent.pop()
+            self._recent.append((started, np.union1d(earlier, keys)))
+        else:
+            self._recent.append((watermark, np.unique(keys)))
+
+    def _persist(self, now: int) -> None:
+        write_state(self._engine, SETTLED_UNTIL, self._watermark, version_ns=now)
+        rolled = min(self._dirty.values()) - 1 if self._dirty else self._version
+        write_state(self._engine, ROLLED_VERSION, rolled, version_ns=now)
+        self._persisted_ns = now
+
+    def _roll_up(self, now: int) -> None:
+        """Rolls up the touched minutes that have closed, then the hours above them."""
+        closed = now - 2 * self._rules.settle_ns - rollups.MINUTE_NS
+        minutes = sorted(minute for minute in self._dirty if minute <= closed)
+        for minute in minutes:
+            self._version = max(self._version + 1, now)
+            rollups.roll_up_minute(self._engine, minute, version_ns=self._version)
+            del self._dirty[minute]
+            self.progress.minutes += 1
+        if minutes:
+            for hour in rollups.stale_hours(self._engine, until_ns=closed):
+                self._version = max(self._version + 1, now)
+                rollups.roll_up_hour(self._engine, hour, version_ns=self._version)
+
+    def start(self) -> None:
+        """Steps in a thread of its own until `close`."""
+        self._thread = threading.Thread(target=self._run, name="settle", daemon=True)
+        self._thread.start()
+
+    def alive(self) -> bool:
+        """Whether the thread that steps is running."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                worked = self.step()
+            except TracerError as error:
+                # The store is away or full: nothing is lost, the same step comes again.
+                self.progress.failures += 1
+                log.warning("analysis waits: %s", error)
+                worked = 0
+            self._stop.wait(PAUSE_S if worked < BATCH_TRACES else 0)
+
+    def close(self) -> None:
+        """Stops the thread and remembers how far it came."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        try:
+            self._persist(self._now_ns())
+        except TracerError as error:
+            log.warning("the watermark could not be stored, the last steps will repeat: %s", error)

@@ -1,0 +1,176 @@
+"""What arrived when, and the spans of traces that are ready: the reading side of settling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tracer.columns.schema import SPAN_KINDS, STATUS_CODES
+from tracer.columns.spans import SEND_OPERATIONS, ServiceIdentity, SpanColumns
+from tracer.store.engine import Engine
+
+_COLUMNS = (
+    "reinterpretAsUInt64(reverse(unhex(substring(TraceId, 1, 16)))) AS trace_hi, "
+    "reinterpretAsUInt64(reverse(unhex(substring(TraceId, 17, 16)))) AS trace_lo, "
+    "reinterpretAsUInt64(reverse(unhex(SpanId))) AS span_id, "
+    "if(ParentSpanId = '', 0, reinterpretAsUInt64(reverse(unhex(ParentSpanId)))) AS parent_span_id, "
+    "toUnixTimestamp64Nano(Timestamp) AS start_ns, "
+    "start_ns + toInt64(Duration) - toInt64(EndsBeforeStartNs) AS end_ns, "
+    "DroppedAttributesCount + DroppedEventsCount + DroppedLinksCount > 0 AS dropped, "
+    "SamplingWeight AS weight, SpanKind, StatusCode, MessagingOperation, SpanName, ServiceVersion, "
+    "TenantId, Environment, ServiceNamespace, ServiceName"
+)
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Traces with spans taken in during a window: equal-length arrays, sorted by trace id."""
+
+    trace_id: NDArray[np.object_]  # 32 hex
+    key: NDArray[np.uint64]  # a hash of the trace id
+    first_ingest_ns: NDArray[np.int64]
+    last_ingest_ns: NDArray[np.int64]
+    has_root: NDArray[np.bool_]
+    start_ns: NDArray[np.int64]  # earliest span start seen in the window
+    end_ns: NDArray[np.int64]  # latest span end seen in the window
+    spans: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.trace_id)
+
+    def take(self, rows: NDArray[np.bool_] | slice) -> Activity:
+        """The rows of a mask or a slice."""
+        return Activity(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+
+def read_activity(engine: Engine, *, after_ns: int, until_ns: int) -> Activity:
+    """What was taken in during (after, until] of ingest time, by trace."""
+    table = engine.arrow(
+        "SELECT TraceId, cityHash64(TraceId) AS key, min(toUnixTimestamp64Nano(IngestTime)) AS first, "
+        "max(toUnixTimestamp64Nano(IngestTime)) AS last, max(HasRoot) AS root, "
+        "min(StartNs) AS start, max(EndNs) AS end, toInt64(sum(Spans)) AS spans "
+        "FROM otel_traces_trace_id_ts "
+        "WHERE IngestTime > fromUnixTimestamp64Nano({after:Int64}) "
+        "AND IngestTime <= fromUnixTimestamp64Nano({until:Int64}) "
+        "GROUP BY TraceId ORDER BY TraceId",
+        {"after": after_ns, "until": until_ns},
+    )
+    return Activity(
+        table["TraceId"].to_numpy(),
+        table["key"].to_numpy(),
+        table["first"].to_numpy(),
+        table["last"].to_numpy(),
+        table["root"].to_numpy().astype(bool),
+        table["start"].to_numpy(),
+        table["end"].to_numpy(),
+        table["spans"].to_numpy(),
+    )
+
+
+def read_bounds(engine: Engine, trace_ids: list[str]) -> tuple[int, int]:
+    """Earliest start and latest end of all that is stored of these traces."""
+    rows = engine.rows(
+        "SELECT min(StartNs), max(EndNs) FROM otel_traces_trace_id_ts "
+        "WHERE TraceId IN {ids:Array(String)}",
+        {"ids": trace_ids},
+    )
+    return int(rows[0][0]), int(rows[0][1])
+
+
+def missing_roots(engine: Engine, trace_ids: list[str]) -> set[str]:
+    """Which of these traces were settled without their root."""
+    rows = engine.rows(
+        "SELECT DISTINCT TraceId FROM tracer_facts "
+        "WHERE RootMissing = 1 AND TraceId IN {ids:Array(String)}",
+        {"ids": trace_ids},
+    )
+    return {str(row[0]) for row in rows}
+
+
+def read_spans(
+    engine: Engine, trace_ids: list[str], *, start_ns: int, end_ns: int, after_ns: int | None
+) -> SpanColumns:
+    """All spans of the traces that start in [start, end]; `after_ns` skips what came in earlier."""
+    ingest = (
+        "AND IngestTime > fromUnixTimestamp64Nano({after:Int64})" if after_ns is not None else ""
+    )
+    table = engine.arrow(
+        f"SELECT {_COLUMNS} FROM otel_traces WHERE TraceId IN {{ids:Array(String)}} "
+        "AND Timestamp >= fromUnixTimestamp64Nano({start:Int64}) "
+        f"AND Timestamp <= fromUnixTimestamp64Nano({{end:Int64}}) {ingest}",
+        {"ids": trace_ids, "start": start_ns, "end": end_ns, "after": after_ns or 0},
+    )
+    return span_columns(table)
+
+
+def span_columns(table: pa.Table) -> SpanColumns:
+    """The engine's answer to `_COLUMNS` as columns for analysis."""
+    kind, kinds = _codes(table["SpanKind"])
+    status, statuses = _codes(table["StatusCode"])
+    messaging, messagings = _codes(table["MessagingOperation"])
+    operation, operations = _codes(table["SpanName"])
+    version, versions = _codes(table["ServiceVersion"])
+    service, services = _identities(table)
+
+    def numbers(name: str, dtype: type) -> NDArray[np.generic]:
+        return np.asarray(table[name].to_numpy()).astype(dtype, copy=False)
+
+    return SpanColumns(
+        trace_hi=numbers("trace_hi", np.uint64),  # type: ignore[arg-type]
+        trace_lo=numbers("trace_lo", np.uint64),  # type: ignore[arg-type]
+        span_id=numbers("span_id", np.uint64),  # type: ignore[arg-type]
+        parent_span_id=numbers("parent_span_id", np.uint64),  # type: ignore[arg-type]
+        start_ns=numbers("start_ns", np.int64),  # type: ignore[arg-type]
+        end_ns=numbers("end_ns", np.int64),  # type: ignore[arg-type]
+        kind=_lookup(kinds, SPAN_KINDS)[kind],
+        status=_lookup(statuses, STATUS_CODES)[status],
+        sends_message=np.array([m in SEND_OPERATIONS for m in messagings], np.bool_)[messaging],
+        dropped=numbers("dropped", np.bool_),  # type: ignore[arg-type]
+        weight=numbers("weight", np.float64),  # type: ignore[arg-type]
+        service=service,
+        operation=operation,
+        version=version,
+        services=services,
+        operations=operations,
+        versions=versions,
+    )
+
+
+def _codes(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    whole = column.unify_dictionaries().combine_chunks()
+    if isinstance(whole, pa.ChunkedArray):
+        whole = (
+            whole.chunk(0)
+            if whole.num_chunks
+            else pa.array([], pa.dictionary(pa.int32(), pa.string()))
+        )
+    words = tuple(str(word) for word in whole.dictionary.to_pylist())
+    return np.asarray(whole.indices.to_numpy(), np.int32), words or ("",)
+
+
+def _lookup(words: tuple[str, ...], known: tuple[str, ...]) -> NDArray[np.int8]:
+    return np.array([known.index(word) if word in known else 0 for word in words], np.int8)
+
+
+def _identities(table: pa.Table) -> tuple[NDArray[np.int32], tuple[ServiceIdentity, ...]]:
+    parts = [
+        _codes(table[name])
+        for name in ("TenantId", "Environment", "ServiceNamespace", "ServiceName")
+    ]
+    combined = np.zeros(table.num_rows, np.int64)
+    for codes, words in parts:
+        combined = combined * len(words) + codes
+    distinct, service = np.unique(combined, return_inverse=True)
+    identities = []
+    for value in distinct.tolist():
+        rest, names = value, []
+        for _, words in reversed(parts):
+            rest, code = divmod(rest, len(words))
+            names.append(words[code])
+        identities.append(ServiceIdentity(*reversed(names)))
+    return service.astype(np.int32), tuple(identities) or (ServiceIdentity("", "", "", ""),)

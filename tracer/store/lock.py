@@ -1,0 +1,80 @@
+"""One process owns a data directory: a lock file that says who.
+
+The engine itself only says that it could not start; this file names the owner. The kernel's lock
+on it decides (it vanishes with its process), the text in it only informs.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import IO
+
+from tracer.errors import PathInUse, Unavailable
+
+LOCK_NAME = "tracer.lock"
+
+
+class DirectoryLock:
+    """Held from construction until `release`. Raises PathInUse when another process holds it."""
+
+    def __init__(self, directory: Path, api_url: str) -> None:
+        self._path = directory / LOCK_NAME
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            self._file: IO[str] = self._path.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise Unavailable(
+                f"data directory {directory} cannot be written ({error.strerror}); "
+                "give a writable one with --data"
+            ) from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            owner = describe_owner(directory)
+            self._file.close()
+            raise PathInUse(
+                f"data directory {directory} is in use by {owner}; "
+                "ask that one with --server URL, or give another --data"
+            ) from error
+        self._file.truncate(0)
+        json.dump({"pid": os.getpid(), "api": api_url}, self._file)
+        self._file.flush()
+
+    def release(self) -> None:
+        """Removes the file and lets go; calling it twice is harmless."""
+        if not self._file.closed:
+            self._path.unlink(missing_ok=True)
+            self._file.close()
+
+
+def owner_api(directory: Path) -> str:
+    """API address of the process that holds `directory` now, '' when nobody does."""
+    path = directory / LOCK_NAME
+    if not path.exists():
+        return ""
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return str(_read(path).get("api", ""))
+    return ""
+
+
+def describe_owner(directory: Path) -> str:
+    """'process 123 (API http://…)', as far as the lock file can be read."""
+    owner = _read(directory / LOCK_NAME)
+    if not owner:
+        return "another process"
+    api = f" (API {owner['api']})" if owner.get("api") else ""
+    return f"process {owner.get('pid')}{api}"
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        owner = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return owner if isinstance(owner, dict) else {}

@@ -1,0 +1,51 @@
+"""How long each tier is kept: spans, facts, minute histograms, hourly histograms.
+
+Whole parts are dropped once all of their rows are over age. Spans and facts count from when they
+were taken in, so that an imported old file is kept as long as a fresh one.
+"""
+
+from __future__ import annotations
+
+from tracer.settings import Settings
+from tracer.store.engine import Engine
+from tracer.units import NS_PER_S
+
+
+def apply_retention(engine: Engine, settings: Settings) -> None:
+    """Sets the TTL of every table from the settings; a no-op where it already says so."""
+    for table, rule in _rules(settings).items():
+        shown = str(
+            engine.rows(
+                "SELECT create_table_query FROM system.tables "
+                "WHERE database = currentDatabase() AND name = {table:String}",
+                {"table": table},
+            )[0][0]
+        )
+        if rule not in shown.replace("\n", " "):
+            engine.command(
+                f"ALTER TABLE {table} MODIFY TTL {rule} SETTINGS materialize_ttl_after_modify = 0"
+            )
+
+
+def _rules(settings: Settings) -> dict[str, str]:
+    raw = _seconds(settings.retention_raw)
+    facts = _seconds(settings.retention_facts)
+    minutes = _seconds(settings.retention_minutes)
+    hours = _seconds(settings.retention_hours)
+    period = "toDateTime(intDiv(PeriodNs, 1000000000))"
+    tiers = (
+        f"{period} + toIntervalSecond({minutes}) WHERE Grain = 'minute', "
+        f"{period} + toIntervalSecond({hours}) WHERE Grain = 'hour'"
+    )
+    return {
+        "otel_traces": f"toDateTime(IngestTime) + toIntervalSecond({raw})",
+        "otel_traces_trace_id_ts": f"toDateTime(IngestTime) + toIntervalSecond({raw})",
+        "tracer_facts": (f"toDateTime(intDiv(Version, 1000000000)) + toIntervalSecond({facts})"),
+        "tracer_operations": tiers,
+        "tracer_path_sums": tiers,
+        "tracer_rollups": tiers,
+    }
+
+
+def _seconds(duration_ns: int) -> int:
+    return max(1, duration_ns // NS_PER_S)

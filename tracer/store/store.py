@@ -1,0 +1,59 @@
+"""A store: an engine with the schema in it and, when embedded, the lock on its directory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tracer.settings import Settings
+from tracer.store.engine import DATABASE, Engine, open_embedded, open_server
+from tracer.store.lock import DirectoryLock
+from tracer.store.migrate import migrate
+from tracer.store.retention import apply_retention
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open engine; `close` gives back its directory."""
+
+    engine: Engine
+    lock: DirectoryLock | None
+
+    def close(self) -> None:
+        """Closes the engine, then lets go of the directory."""
+        self.engine.close()
+        if self.lock is not None:
+            self.lock.release()
+
+
+def open_store(settings: Settings, *, api_url: str = "", database: str = DATABASE) -> Store:
+    """The only place that tells embedded from server.
+
+    Raises PathInUse when another process owns the directory, Unavailable when it cannot be written
+    or the server cannot be reached, BadSetting for a URL that is none.
+    """
+    durable = settings.durability == "disk"
+    lock = None
+    if settings.store:
+        engine = open_server(settings.store, durable=durable)
+    else:
+        directory = Path(settings.data)
+        lock = DirectoryLock(directory, api_url)
+        try:
+            engine = open_embedded(
+                directory / "store",
+                memory_bytes=settings.engine_memory,
+                durable=durable,
+                database=database,
+            )
+        except BaseException:
+            lock.release()
+            raise
+    store = Store(engine, lock)
+    try:
+        migrate(engine)
+        apply_retention(engine, settings)
+    except BaseException:
+        store.close()
+        raise
+    return store
