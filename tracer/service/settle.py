@@ -88,9 +88,7 @@ class Settler:
             self._engine, after_ns=self._watermark - REMEMBERED_NS, until_ns=self._watermark
         )
         self._recent.append((self._watermark, np.sort(earlier.key)))
-        for minute in rollups.touched_minutes(
-            self._engine, after_version_ns=self._version, until_ns=2**63 - 1
-        ):
+        for minute in rollups.touched_minutes(self._engine, after_version_ns=self._version):
             self._dirty[minute] = self._version + 1
 
     def step(self) -> int:

@@ -27,7 +27,7 @@ _BUCKET: Final = (
 _WEIGHT: Final = "if(SamplingWeight > 0, SamplingWeight, 1)"
 _PATHS: Final = "(SELECT * FROM tracer_paths LIMIT 1 BY PathId)"
 
-# Single spans by operation and caller, from facts that start in [start, end).
+# Single spans by operation and caller, from the facts `inside` a range of starts.
 OPERATIONS_FROM_FACTS: Final = f"""
 SELECT {{period}} AS PeriodNs, TenantId, Environment, ServiceNamespace, ServiceName, Operation,
     SpanKind, Outcome, CallerServiceName, CallerOperation,
@@ -45,7 +45,7 @@ FROM (
     FROM (
         SELECT TraceId, StartNs, {_WEIGHT} AS W, PathId, Failed, Bucket, Calls
         FROM (SELECT * FROM tracer_facts FINAL
-              WHERE IsDeleted = 0 AND StartNs >= {{{{start:Int64}}}} AND StartNs < {{{{end:Int64}}}})
+              WHERE IsDeleted = 0 AND {{inside}})
         ARRAY JOIN `Paths.PathId` AS PathId, `Paths.Failed` AS Failed,
             `Paths.Bucket` AS Bucket, `Paths.Calls` AS Calls
     ) AS f
@@ -56,7 +56,7 @@ FROM (
 GROUP BY ALL
 """
 
-# What one trace spends on a call path, from facts that start in [start, end).
+# What one trace spends on a call path, from the facts `inside` a range of starts.
 SUMS_FROM_FACTS: Final = f"""
 SELECT PeriodNs, PathId, toFloat64(count()) AS Traces, sum(W) AS Weight, sum(W * W) AS Weight2,
     sumMap(map(toUInt32(calls), W)) AS Calls,
@@ -66,7 +66,7 @@ FROM (
     SELECT {{period}} AS PeriodNs, TraceId, RootSpanId, any({_WEIGHT}) AS W, PathId,
         sum(Calls) AS calls, sum(SelfNs) AS self, sum(CriticalNs) AS critical
     FROM (SELECT * FROM tracer_facts FINAL
-          WHERE IsDeleted = 0 AND StartNs >= {{{{start:Int64}}}} AND StartNs < {{{{end:Int64}}}})
+          WHERE IsDeleted = 0 AND {{inside}})
     ARRAY JOIN `Paths.PathId` AS PathId, `Paths.Calls` AS Calls,
         `Paths.SelfNs` AS SelfNs, `Paths.CriticalNs` AS CriticalNs
     GROUP BY PeriodNs, TraceId, RootSpanId, PathId
@@ -79,13 +79,13 @@ _OPERATION_KEYS: Final = (
     "CallerServiceName, CallerOperation"
 )
 _MERGED_OPERATIONS: Final = (
-    "sum(Spans) AS Spans, sum(Weight) AS Weight, sum(Weight2) AS Weight2, "
-    "sumMap(Buckets) AS Buckets"
+    "sum(r.Spans) AS Spans, sum(r.Weight) AS Weight, sum(r.Weight2) AS Weight2, "
+    "sumMap(r.Buckets) AS Buckets"
 )
 _MERGED_SUMS: Final = (
-    "sum(Traces) AS Traces, sum(Weight) AS Weight, sum(Weight2) AS Weight2, "
-    "sumMap(Calls) AS Calls, sumMap(SelfBuckets) AS SelfBuckets, "
-    "sumMap(CriticalBuckets) AS CriticalBuckets"
+    "sum(r.Traces) AS Traces, sum(r.Weight) AS Weight, sum(r.Weight2) AS Weight2, "
+    "sumMap(r.Calls) AS Calls, sumMap(r.SelfBuckets) AS SelfBuckets, "
+    "sumMap(r.CriticalBuckets) AS CriticalBuckets"
 )
 
 
@@ -97,84 +97,90 @@ class Window:
     end_ns: int
 
 
-def _period(grain_ns: int) -> str:
-    return f"intDiv(StartNs, {grain_ns}) * {grain_ns}"
+def _from_facts(select: str, window: Window, period: str = "toInt64(0)") -> str:
+    inside = f"StartNs >= {window.start_ns} AND StartNs < {window.end_ns}"
+    return select.format(period=period, inside=inside)
 
 
-def current(table: str, grain: str) -> str:
+def _current(table: str, grain: str, window: Window) -> str:
     """Rows of a cache that count: those whose version its period names."""
+    inside = f"Grain = '{grain}' AND PeriodNs >= {window.start_ns} AND PeriodNs < {window.end_ns}"
     return (
-        f"(SELECT * FROM {table} WHERE Grain = '{grain}' "
-        "AND PeriodNs >= {start:Int64} AND PeriodNs < {end:Int64} "
+        f"SELECT * FROM {table} WHERE {inside} "
         "AND (PeriodNs, Version) IN (SELECT PeriodNs, max(Version) FROM tracer_rollups "
-        f"WHERE Grain = '{grain}' AND AnalysisVersion = {ANALYSIS_VERSION} "
-        "AND PeriodNs >= {start:Int64} AND PeriodNs < {end:Int64} GROUP BY PeriodNs))"
+        f"WHERE {inside} AND AnalysisVersion = {ANALYSIS_VERSION} GROUP BY PeriodNs)"
     )
 
 
-def touched_minutes(engine: Engine, *, after_version_ns: int, until_ns: int) -> list[int]:
-    """Minutes, closed before `until_ns`, with facts newer than `after_version_ns`."""
+def touched_minutes(engine: Engine, *, after_version_ns: int) -> list[int]:
+    """Minutes with facts newer than `after_version_ns`, in order."""
     rows = engine.rows(
-        f"SELECT DISTINCT {_period(MINUTE_NS)} AS minute FROM tracer_facts "
-        "WHERE Version > {after:UInt64} AND StartNs < {until:Int64} ORDER BY minute",
-        {"after": after_version_ns, "until": until_ns},
+        f"SELECT DISTINCT intDiv(StartNs, {MINUTE_NS}) * {MINUTE_NS} AS minute FROM tracer_facts "
+        "WHERE Version > {after:UInt64} ORDER BY minute",
+        {"after": after_version_ns},
     )
     return [int(row[0]) for row in rows]
 
 
 def roll_up_minute(engine: Engine, minute_ns: int, *, version_ns: int) -> None:
     """Recomputes one minute from facts under a new version."""
-    window = {"start": minute_ns, "end": minute_ns + MINUTE_NS}
-    for table, select in (
-        ("tracer_operations", OPERATIONS_FROM_FACTS),
-        ("tracer_path_sums", SUMS_FROM_FACTS),
-    ):
-        sql = select.format(period=str(minute_ns))
-        _store(engine, table, "minute", sql, window, version_ns)
-    _mark(engine, "minute", minute_ns, version_ns)
+    window = Window(minute_ns, minute_ns + MINUTE_NS)
+    period = f"toInt64({minute_ns})"
+    stamp = Stamp("minute", version_ns)
+    operations = _from_facts(OPERATIONS_FROM_FACTS, window, period)
+    _store(engine, "tracer_operations", operations, stamp)
+    _store(engine, "tracer_path_sums", _from_facts(SUMS_FROM_FACTS, window, period), stamp)
+    _mark(engine, minute_ns, stamp)
 
 
 def roll_up_hour(engine: Engine, hour_ns: int, *, version_ns: int) -> None:
     """Recomputes one hour from its minutes under a new version."""
-    window = {"start": hour_ns, "end": hour_ns + HOUR_NS}
+    window = Window(hour_ns, hour_ns + HOUR_NS)
+    stamp = Stamp("hour", version_ns)
     operations = (
         f"SELECT toInt64({hour_ns}) AS PeriodNs, {_OPERATION_KEYS}, {_MERGED_OPERATIONS}, "
-        "arrayFold((found, one) -> mapUpdate(found, one), groupArray(Exemplars), "
-        "CAST(map(), 'Map(Int16, String)')) "
-        f"AS Exemplars FROM {current('tracer_operations', 'minute')} GROUP BY {_OPERATION_KEYS}"
+        "arrayFold((found, one) -> mapUpdate(found, one), groupArray(r.Exemplars), "
+        "CAST(map(), 'Map(Int16, String)')) AS Exemplars "
+        f"FROM ({_current('tracer_operations', 'minute', window)}) AS r GROUP BY {_OPERATION_KEYS}"
     )
     sums = (
         f"SELECT toInt64({hour_ns}) AS PeriodNs, PathId, {_MERGED_SUMS} "
-        f"FROM {current('tracer_path_sums', 'minute')} GROUP BY PathId"
+        f"FROM ({_current('tracer_path_sums', 'minute', window)}) AS r GROUP BY PathId"
     )
-    _store(engine, "tracer_operations", "hour", operations, window, version_ns)
-    _store(engine, "tracer_path_sums", "hour", sums, window, version_ns)
-    _mark(engine, "hour", hour_ns, version_ns)
+    _store(engine, "tracer_operations", operations, stamp)
+    _store(engine, "tracer_path_sums", sums, stamp)
+    _mark(engine, hour_ns, stamp)
 
 
-def _store(
-    engine: Engine, table: str, grain: str, select: str, window: dict[str, int], version_ns: int
-) -> None:
-    rows = engine.arrow(select, window)
-    if rows.num_rows == 0:
-        return
+@dataclass(frozen=True)
+class Stamp:
+    """What marks the rows of one computation of one period."""
+
+    grain: str
+    version_ns: int
+
+
+def _store(engine: Engine, table: str, select: str, stamp: Stamp) -> None:
+    rows = engine.arrow(select)
     count = rows.num_rows
-    rows = rows.append_column("Grain", pa.array([grain] * count))
-    rows = rows.append_column("Version", pa.array(np.full(count, version_ns, np.uint64)))
+    if count == 0:
+        return
+    rows = rows.append_column("Grain", pa.array([stamp.grain] * count))
+    rows = rows.append_column("Version", pa.array(np.full(count, stamp.version_ns, np.uint64)))
     rows = rows.append_column(
         "AnalysisVersion", pa.array(np.full(count, ANALYSIS_VERSION, np.uint16))
     )
     engine.insert(table, rows)
 
 
-def _mark(engine: Engine, grain: str, period_ns: int, version_ns: int) -> None:
+def _mark(engine: Engine, period_ns: int, stamp: Stamp) -> None:
     engine.insert(
         "tracer_rollups",
         pa.table(
             {
-                "Grain": [grain],
+                "Grain": [stamp.grain],
                 "PeriodNs": np.array([period_ns], np.int64),
-                "Version": np.array([version_ns], np.uint64),
+                "Version": np.array([stamp.version_ns], np.uint64),
                 "AnalysisVersion": np.array([ANALYSIS_VERSION], np.uint16),
             }
         ),
@@ -191,12 +197,13 @@ class RolledUntil:
 
 def rolled_until(engine: Engine) -> RolledUntil:
     """How far the caches reach. Periods are rolled up in order of time."""
-    rows = dict(
-        engine.rows("SELECT toString(Grain), max(PeriodNs) FROM tracer_rollups GROUP BY Grain")
+    rows = engine.rows(
+        "SELECT toString(Grain), max(PeriodNs) FROM tracer_rollups "
+        f"WHERE AnalysisVersion = {ANALYSIS_VERSION} GROUP BY Grain"
     )
-    minute, hour = rows.get("minute"), rows.get("hour")
+    last = {str(grain): int(period_ns) for grain, period_ns in rows}
     return RolledUntil(
-        0 if minute is None else int(minute) + MINUTE_NS, 0 if hour is None else int(hour) + HOUR_NS
+        last.get("minute", -MINUTE_NS) + MINUTE_NS, last.get("hour", -HOUR_NS) + HOUR_NS
     )
 
 
@@ -234,32 +241,36 @@ def pieces(window: Window, rolled: RolledUntil) -> list[tuple[str, Window]]:
 
 
 def read_operations(
-    engine: Engine, source: str, window: Window, where: str, parameters: dict[str, Any]
+    engine: Engine, window: Window, where: str, parameters: dict[str, Any]
 ) -> pa.Table:
-    """Histograms of span durations by operation, outcome and caller, over one piece of a window."""
-    rows = (
-        f"({_facts(OPERATIONS_FROM_FACTS)})"
-        if source == "facts"
-        else current("tracer_operations", source)
-    )
+    """Histograms of span durations by operation, outcome and caller."""
+    rows = _sources(engine, window, "tracer_operations", OPERATIONS_FROM_FACTS)
     return engine.arrow(
-        f"SELECT {_OPERATION_KEYS}, {_MERGED_OPERATIONS} FROM {rows} WHERE {where} "
-        f"GROUP BY {_OPERATION_KEYS}",
-        {**parameters, "start": window.start_ns, "end": window.end_ns},
+        f"SELECT {_OPERATION_KEYS}, {_MERGED_OPERATIONS}, "
+        "arrayFirst(one -> 1, mapValues(argMax(r.Exemplars, r.Spans))) AS Exemplar "
+        f"FROM ({rows}) AS r WHERE {where} GROUP BY {_OPERATION_KEYS} "
+        f"ORDER BY {_OPERATION_KEYS}",
+        parameters,
     )
 
 
-def read_path_sums(engine: Engine, source: str, window: Window, path_ids: list[int]) -> pa.Table:
-    """Histograms of what a trace spends by call path, over one piece of a window."""
-    rows = (
-        f"({_facts(SUMS_FROM_FACTS)})" if source == "facts" else current("tracer_path_sums", source)
-    )
+def read_path_sums(engine: Engine, window: Window, path_ids: list[int]) -> pa.Table:
+    """Histograms of what a trace spends, by call path; rows sorted by PathId."""
+    rows = _sources(engine, window, "tracer_path_sums", SUMS_FROM_FACTS)
     return engine.arrow(
-        f"SELECT PathId, {_MERGED_SUMS} FROM {rows} WHERE PathId IN {{paths:Array(UInt64)}} "
-        "GROUP BY PathId",
-        {"paths": path_ids, "start": window.start_ns, "end": window.end_ns},
+        f"SELECT PathId, {_MERGED_SUMS} FROM ({rows}) AS r WHERE PathId IN {{paths:Array(UInt64)}} "
+        "GROUP BY PathId ORDER BY PathId",
+        {"paths": path_ids},
     )
 
 
-def _facts(select: str) -> str:
-    return select.format(period="toInt64(0)")
+def _sources(engine: Engine, window: Window, table: str, select: str) -> str:
+    columns = {
+        "tracer_operations": f"{_OPERATION_KEYS}, Spans, Weight, Weight2, Buckets, Exemplars",
+        "tracer_path_sums": "PathId, Traces, Weight, Weight2, Calls, SelfBuckets, CriticalBuckets",
+    }[table]
+    parts = [
+        _from_facts(select, piece) if source == "facts" else _current(table, source, piece)
+        for source, piece in pieces(window, rolled_until(engine))
+    ]
+    return " UNION ALL ".join(f"SELECT {columns} FROM ({part})" for part in parts)

@@ -1,0 +1,109 @@
+"""Lists of traces: one of whose spans is what was asked for, newest first."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tracer.analysis.analyse import analyse
+from tracer.columns.facts import TraceFacts
+from tracer.errors import BadQuery
+from tracer.service.context import Context, Window
+from tracer.service.rows import fact_document
+from tracer.store.activity import read_bounds, read_spans
+from tracer.store.facts import read_facts
+from tracer.store.search import SpanFilter, count_traces, find_traces
+
+
+@dataclass(frozen=True)
+class TraceQuery:
+    """One span of the trace must match all of it.
+
+    With neither service, operation nor attribute, duration and status are the root's.
+    """
+
+    window: Window
+    service: str | None
+    operation: str | None
+    min_duration_ns: int | None
+    max_duration_ns: int | None
+    status: Literal["ok", "error"] | None
+    attributes: tuple[tuple[str, str], ...]
+    limit: int
+    cursor: str | None
+
+
+def search_traces(context: Context, query: TraceQuery) -> dict[str, Any]:
+    """Document `tracer.traces/1`: one page and the total."""
+    wanted = _filter(query)
+    found = find_traces(context.engine, wanted, limit=query.limit + 1)
+    page = found[: query.limit]
+    documents = trace_documents(context, [trace_id for _, trace_id in page])
+    return {
+        "schema": "tracer.traces/1",
+        "window": query.window.document(),
+        "total": {"value": count_traces(context.engine, wanted), "exact": True},
+        "traces": [documents[trace_id] for _, trace_id in page],
+        "next_cursor": _cursor(page[-1]) if len(found) > len(page) else None,
+    }
+
+
+def trace_documents(context: Context, trace_ids: list[str]) -> dict[str, dict[str, Any]]:
+    """A summary of each trace, from its facts, or `provisional` from its spans so far."""
+    if not trace_ids:
+        return {}
+    settled = read_facts(
+        context.engine,
+        "TraceId IN {ids:Array(String)} AND IsMain = 1",
+        {"ids": trace_ids},
+        order="TraceId",
+        limit=len(trace_ids),
+    )
+    documents = _documents(settled, provisional=False)
+    young = [trace_id for trace_id in trace_ids if trace_id not in documents]
+    if young:
+        start_ns, end_ns = read_bounds(context.engine, young)
+        spans = read_spans(
+            context.engine, young, start_ns=start_ns, end_ns=end_ns, after_ns=None
+        )
+        documents |= _documents(analyse(spans).facts, provisional=True)
+    return documents
+
+
+def _documents(facts: TraceFacts, *, provisional: bool) -> dict[str, dict[str, Any]]:
+    rows = [fact_document(facts, row) for row in range(len(facts)) if facts.is_main[row]]
+    return {row["trace_id"]: {**row, "provisional": provisional} for row in rows}
+
+
+def _filter(query: TraceQuery) -> SpanFilter:
+    about_spans = bool(query.service or query.operation or query.attributes)
+    about_roots = (query.min_duration_ns, query.max_duration_ns, query.status) != (None,) * 3
+    return SpanFilter(
+        start_ns=query.window.start_ns,
+        end_ns=query.window.end_ns,
+        service=query.service,
+        operation=query.operation,
+        min_duration_ns=query.min_duration_ns,
+        max_duration_ns=query.max_duration_ns,
+        failed=None if query.status is None else query.status == "error",
+        attributes=query.attributes,
+        roots_only=about_roots and not about_spans,
+        before=_position(query.cursor) if query.cursor else None,
+    )
+
+
+def _cursor(position: tuple[int, str]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
+
+
+def _position(cursor: str) -> tuple[int, str]:
+    try:
+        at, trace_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        return int(at), str(trace_id)
+    except (ValueError, TypeError, binascii.Error) as error:
+        raise BadQuery(
+            f"cursor {cursor!r} is not one of ours; use next_cursor of the page before"
+        ) from error
