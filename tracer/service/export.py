@@ -23,7 +23,7 @@ def export_lines(context: Context, window: Window) -> Iterator[bytes]:
         start_ns, end_ns = read_bounds(context.engine, ids)
         records = read_where(
             context.engine,
-            "TraceId IN {ids:Array(String)} AND Timestamp >= fromUnixTimestamp64Nano({lo:Int64}) "
+            "TraceId IN {ids:Ids} AND Timestamp >= fromUnixTimestamp64Nano({lo:Int64}) "
             "AND Timestamp <= fromUnixTimestamp64Nano({hi:Int64})",
             {"ids": ids, "lo": start_ns, "hi": end_ns},
             limit=NO_LIMIT,

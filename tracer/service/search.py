@@ -57,7 +57,7 @@ def trace_documents(context: Context, trace_ids: list[str]) -> dict[str, dict[st
         return {}
     settled = read_facts(
         context.engine,
-        "TraceId IN {ids:Array(String)} AND IsMain = 1",
+        "TraceId IN {ids:Ids} AND IsMain = 1",
         {"ids": trace_ids},
         order="TraceId",
         limit=len(trace_ids),

@@ -74,7 +74,7 @@ def read_bounds(engine: Engine, trace_ids: list[str]) -> tuple[int, int]:
     """Earliest start and latest end of all that is stored of these traces."""
     rows = engine.rows(
         "SELECT min(StartNs), max(EndNs) FROM otel_traces_trace_id_ts "
-        "WHERE TraceId IN {ids:Array(String)}",
+        "WHERE TraceId IN {ids:Ids}",
         {"ids": trace_ids},
     )
     return int(rows[0][0]), int(rows[0][1])
@@ -84,7 +84,7 @@ def missing_roots(engine: Engine, trace_ids: list[str]) -> set[str]:
     """Which of these traces were settled without their root."""
     rows = engine.rows(
         "SELECT DISTINCT TraceId FROM tracer_facts "
-        "WHERE RootMissing = 1 AND TraceId IN {ids:Array(String)}",
+        "WHERE RootMissing = 1 AND TraceId IN {ids:Ids}",
         {"ids": trace_ids},
     )
     return {str(row[0]) for row in rows}

@@ -44,6 +44,22 @@ _TRANSIENT_WORDS = ("No space left on device", "Cannot write", "NOT_ENOUGH_SPACE
 _CODE = re.compile(r"Code:\s*(\d+)")
 
 
+_IDS = re.compile(r"\{(\w+):Ids\}")
+
+
+def spell_out(
+    sql: str, parameters: Mapping[str, Any] | None
+) -> tuple[str, dict[str, Any]]:
+    """`{name:Ids}` is our parameter type for long lists of hex ids: one string for the engine.
+
+    The client quotes the members of an array one by one, which costs more than the query.
+    """
+    values = dict(parameters or {})
+    for name in _IDS.findall(sql):
+        values[name] = ",".join(values[name]) if not isinstance(values[name], str) else values[name]
+    return _IDS.sub(r"(SELECT arrayJoin(splitByChar(',', {\1:String})))", sql), values
+
+
 def translate(error: Exception) -> TracerError:
     """The engine's error in our words: Unavailable when a retry can help, else StoreFailure."""
     text = str(error)
@@ -92,19 +108,19 @@ class Engine:
 
     def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Rows as Arrow columns; LowCardinality columns come as dictionaries."""
+        spelled, values = spell_out(sql, parameters)
         with self._reader() as reader, _speaking():
-            table: pa.Table = reader.query_arrow(
-                sql, parameters=dict(parameters or {}), settings=READ_SETTINGS
-            )
+            table: pa.Table = reader.query_arrow(spelled, parameters=values, settings=READ_SETTINGS)
             return table
 
     def rows(
         self, sql: str, parameters: Mapping[str, Any] | None = None
     ) -> Sequence[Sequence[Any]]:
         """Rows as Python values, for small answers."""
+        spelled, values = spell_out(sql, parameters)
         with self._reader() as reader, _speaking():
             result: Sequence[Sequence[Any]] = reader.query(
-                sql, parameters=dict(parameters or {}), settings=dict(READ_SETTINGS)
+                spelled, parameters=values, settings=dict(READ_SETTINGS)
             ).result_rows
             return result
 

@@ -90,7 +90,7 @@ def _gone(engine: Engine, table: pa.Table, version_ns: int) -> pa.Table | None:
     known = engine.arrow(
         "SELECT * REPLACE (1 AS IsDeleted, {version:UInt64} AS Version) FROM "
         "(SELECT * FROM tracer_facts FINAL "
-        "WHERE TraceId IN {ids:Array(String)} AND IsDeleted = 0)",
+        "WHERE TraceId IN {ids:Ids} AND IsDeleted = 0)",
         {"ids": table["TraceId"].unique().to_pylist(), "version": version_ns},
     )
     if known.num_rows == 0:

@@ -61,13 +61,16 @@ SUMS_FROM_FACTS: Final = f"""
 SELECT PeriodNs, PathId, toFloat64(count()) AS Traces, sum(W) AS Weight, sum(W * W) AS Weight2,
     sumMap(map(toUInt32(calls), W)) AS Calls,
     sumMap(map({_BUCKET.format(x="self")}, W)) AS SelfBuckets,
-    sumMap(map({_BUCKET.format(x="critical")}, W)) AS CriticalBuckets
+    sumMap(map({_BUCKET.format(x="critical")}, W)) AS CriticalBuckets,
+    sumMap(durations) AS DurationBuckets, sum(spans2) AS SpanWeight2
 FROM (
     SELECT {{period}} AS PeriodNs, TraceId, RootSpanId, any({_WEIGHT}) AS W, PathId,
-        sum(Calls) AS calls, sum(SelfNs) AS self, sum(CriticalNs) AS critical
+        sum(Calls) AS calls, sum(SelfNs) AS self, sum(CriticalNs) AS critical,
+        sumMap(map(Bucket, Calls * {_WEIGHT})) AS durations,
+        sum(Calls * {_WEIGHT} * {_WEIGHT}) AS spans2
     FROM (SELECT * FROM tracer_facts FINAL
           WHERE IsDeleted = 0 AND {{inside}})
-    ARRAY JOIN `Paths.PathId` AS PathId, `Paths.Calls` AS Calls,
+    ARRAY JOIN `Paths.PathId` AS PathId, `Paths.Bucket` AS Bucket, `Paths.Calls` AS Calls,
         `Paths.SelfNs` AS SelfNs, `Paths.CriticalNs` AS CriticalNs
     GROUP BY PeriodNs, TraceId, RootSpanId, PathId
 )
@@ -85,7 +88,8 @@ _MERGED_OPERATIONS: Final = (
 _MERGED_SUMS: Final = (
     "sum(r.Traces) AS Traces, sum(r.Weight) AS Weight, sum(r.Weight2) AS Weight2, "
     "sumMap(r.Calls) AS Calls, sumMap(r.SelfBuckets) AS SelfBuckets, "
-    "sumMap(r.CriticalBuckets) AS CriticalBuckets"
+    "sumMap(r.CriticalBuckets) AS CriticalBuckets, "
+    "sumMap(r.DurationBuckets) AS DurationBuckets, sum(r.SpanWeight2) AS SpanWeight2"
 )
 
 
@@ -267,10 +271,28 @@ def read_path_sums(engine: Engine, window: Window, path_ids: list[int]) -> pa.Ta
 def _sources(engine: Engine, window: Window, table: str, select: str) -> str:
     columns = {
         "tracer_operations": f"{_OPERATION_KEYS}, Spans, Weight, Weight2, Buckets, Exemplars",
-        "tracer_path_sums": "PathId, Traces, Weight, Weight2, Calls, SelfBuckets, CriticalBuckets",
+        "tracer_path_sums": "PathId, Traces, Weight, Weight2, Calls, SelfBuckets, "
+        "CriticalBuckets, DurationBuckets, SpanWeight2",
     }[table]
     parts = [
         _from_facts(select, piece) if source == "facts" else _current(table, source, piece)
         for source, piece in pieces(window, rolled_until(engine))
     ]
     return " UNION ALL ".join(f"SELECT {columns} FROM ({part})" for part in parts)
+
+
+def count_traces(engine: Engine, window: Window) -> int:
+    """How many roots start in the window, caches first."""
+    total = 0
+    for source, piece in pieces(window, rolled_until(engine)):
+        if source == "facts":
+            sql = (
+                "SELECT count() FROM tracer_facts FINAL WHERE IsDeleted = 0 "
+                f"AND StartNs >= {piece.start_ns} AND StartNs < {piece.end_ns}"
+            )
+        else:
+            roots = "PathId IN (SELECT PathId FROM tracer_paths WHERE ParentPathId = 0)"
+            rows = _current("tracer_path_sums", source, piece)
+            sql = f"SELECT toUInt64(sum(Traces)) FROM ({rows}) WHERE {roots}"
+        total += int(engine.rows(sql)[0][0])
+    return total

@@ -96,7 +96,7 @@ def distinct_users(
     for key in keys:
         rows = engine.rows(
             "SELECT uniqExact(SpanAttributes[{key:String}]) FROM otel_traces "
-            "WHERE TraceId IN {ids:Array(String)} "
+            "WHERE TraceId IN {ids:Ids} "
             "AND Timestamp >= fromUnixTimestamp64Nano({start:Int64}) "
             "AND Timestamp <= fromUnixTimestamp64Nano({end:Int64}) "
             "AND SpanAttributes[{key:String}] != ''",

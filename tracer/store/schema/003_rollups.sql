@@ -46,6 +46,8 @@ CREATE TABLE IF NOT EXISTS tracer_path_sums (
     Calls Map(UInt32, Float64) CODEC(ZSTD(1)),
     SelfBuckets Map(Int16, Float64) CODEC(ZSTD(1)),
     CriticalBuckets Map(Int16, Float64) CODEC(ZSTD(1)),
+    DurationBuckets Map(Int16, Float64) CODEC(ZSTD(1)),
+    SpanWeight2 Float64 CODEC(ZSTD(1)),
     Version UInt64 CODEC(ZSTD(1)),
     AnalysisVersion UInt16
 )

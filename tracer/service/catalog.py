@@ -1,0 +1,60 @@
+"""Which services and operations there are, and how they do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tracer.errors import NotFound
+from tracer.service.context import Context, Window
+from tracer.service.histogram_rows import read_grouped
+
+IDENTITY = ("ServiceName", "ServiceNamespace", "Environment", "TenantId")
+
+
+def services(context: Context, window: Window) -> dict[str, Any]:
+    """Document `tracer.services/1`; durations are those of single spans."""
+    grouped = read_grouped(context, window, IDENTITY)
+    by_operation = read_grouped(context, window, (*IDENTITY, "Operation"))
+    return {
+        "schema": "tracer.services/1",
+        "window": window.document(),
+        "services": [
+            {
+                **_identity(key),
+                "operations": sum(one[: len(IDENTITY)] == key for one in by_operation.keys),
+                **grouped.numbers(row),
+            }
+            for row, key in enumerate(grouped.keys)
+        ],
+    }
+
+
+def operations(context: Context, service: str, window: Window) -> dict[str, Any]:
+    """Document `tracer.operations/1`. Raises NotFound when the service sent nothing then."""
+    grouped = read_grouped(context, window, (*IDENTITY, "Operation", "SpanKind"), service=service)
+    if not grouped.keys:
+        raise NotFound(
+            f"service {service!r} has no analysed spans in this range; "
+            "widen it with since, or see tracer services"
+        )
+    return {
+        "schema": "tracer.operations/1",
+        "service": service,
+        "window": window.document(),
+        "operations": [
+            {
+                **_identity(key),
+                "operation": key[len(IDENTITY)],
+                "kind": key[len(IDENTITY) + 1].lower(),
+                **grouped.numbers(row),
+                "exemplar_trace_id": grouped.exemplar[row],
+            }
+            for row, key in enumerate(grouped.keys)
+        ],
+    }
+
+
+def _identity(key: tuple[str, ...]) -> dict[str, str]:
+    return dict(
+        zip(("service", "namespace", "environment", "tenant"), key[: len(IDENTITY)], strict=True)
+    )

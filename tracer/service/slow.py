@@ -1,0 +1,288 @@
+"""What an on-call engineer asks first: what is slow, whose fault is it, who is affected.
+
+    facts of the window → slow roots → their call paths against normal → ranked bottlenecks
+
+Slow is what lasts longer than `min_duration`, or else longer than the normal p95 of its root.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer.analysis.aggregate import aggregate
+from tracer.analysis.baseline import baselines_from_facts
+from tracer.analysis.quantiles import NO_BUCKET, estimate, quantile, select
+from tracer.analysis.rank import REASONS, ROLES, Bottlenecks, rank
+from tracer.columns.baselines import Baselines
+from tracer.columns.buckets import middle_ns
+from tracer.columns.facts import PathTable, TraceFacts
+from tracer.columns.ids import trace_id_text
+from tracer.columns.schema import SPAN_KINDS
+from tracer.service.context import Context, Window
+from tracer.service.normal import Normal, choose, operation_paths, read_baselines
+from tracer.service.slow_traces import trace_answers
+from tracer.store.facts import read_facts, read_paths
+from tracer.store.search import distinct_users
+from tracer.store.slow import RootLimit, count_slow, root_counts, slow_where
+from tracer.units import rfc3339, short_duration
+
+JUDGED: Final = 5_000  # slow traces whose call paths are compared; more are sampled by id
+RANKED: Final = 20
+
+
+@dataclass(frozen=True)
+class SlowQuery:
+    """`service` and `operation`: traces that pass through it, wherever they start."""
+
+    window: Window
+    baseline: Window | None
+    service: str | None
+    operation: str | None
+    min_duration_ns: int | None
+    limit: int
+    user_attributes: tuple[str, ...]
+
+
+def slow_traces(context: Context, query: SlowQuery) -> dict[str, Any]:
+    """Document `tracer.slow-traces/1`."""
+    through = operation_paths(context, query.service, query.operation)
+    counts = root_counts(context.engine, _bounds(query), through)
+    roots = read_paths(context.engine, np.array(sorted(counts), np.uint64))
+    normal = choose(context, query.window, query.baseline)
+    limits = _limits(context, query, normal, roots, counts)
+    where, parameters = slow_where(_bounds(query), through, limits)
+    found = count_slow(context.engine, where, parameters)
+    slow = read_facts(
+        context.engine, where, parameters, order="cityHash64(TraceId), RootSpanId", limit=JUDGED
+    )
+    baselines, leave_one_out = _baselines(context, query, normal, slow)
+    ranked = rank(slow, baselines, leave_one_out=leave_one_out)
+    worst = read_facts(
+        context.engine, where, parameters, order="DurationNs DESC, TraceId", limit=query.limit
+    )
+    return {
+        "schema": "tracer.slow-traces/1",
+        "as_of": rfc3339(context.now_ns()),
+        "window": query.window.document(),
+        "baseline": {
+            **normal.document(),
+            "traces": round(_root_total(baselines, roots)),
+            "leave_one_out": leave_one_out,
+        },
+        "rule": {"slow_means": _rule(query, limits), "min_duration_ns": query.min_duration_ns},
+        "affected": _affected(context, query, found, slow, sum(counts.values())),
+        "bottlenecks": _common(slow, ranked, baselines),
+        "traces": trace_answers(context, worst, baselines, leave_one_out=leave_one_out),
+        "quality": _quality(slow, found),
+        "reproduce": _reproduce(query, normal),
+    }
+
+
+def _bounds(query: SlowQuery) -> tuple[int, int]:
+    return query.window.start_ns, query.window.end_ns
+
+
+def _limits(
+    context: Context, query: SlowQuery, normal: Normal, roots: PathTable, counts: dict[int, int]
+) -> list[RootLimit]:
+    """Beyond which duration a root is slow: as asked, else its normal p95, else its own p95."""
+    if query.min_duration_ns is not None:
+        return [RootLimit(path_id, query.min_duration_ns - 1, "min_duration") for path_id in counts]
+    durations = read_baselines(context, normal, roots).operations
+    row = np.searchsorted(durations.key, np.array(sorted(counts), np.uint64))
+    limits = []
+    for path_id, at in zip(sorted(counts), row.tolist(), strict=True):
+        known = at < len(durations.key) and int(durations.key[at]) == path_id
+        p95 = estimate(select(durations.durations, np.array([at if known else -1])), 0.95)
+        if p95.high[0] != NO_BUCKET:
+            limits.append(RootLimit(path_id, round(_middle(p95.value)), "normal p95"))
+    judged = {limit.path_id for limit in limits}
+    rest = [path_id for path_id in sorted(counts) if path_id not in judged]
+    return limits + _own_limits(context, query, rest)
+
+
+def _own_limits(context: Context, query: SlowQuery, path_ids: list[int]) -> list[RootLimit]:
+    if not path_ids:
+        return []
+    table = read_paths(context.engine, np.array(path_ids, np.uint64))
+    own = read_baselines(context, Normal((query.window,), "own"), table).operations
+    limits = []
+    for path_id in path_ids:
+        at = int(np.searchsorted(own.key, np.uint64(path_id)))
+        if at < len(own.key) and int(own.key[at]) == path_id:
+            p95 = quantile(select(own.durations, np.array([at])), 0.95)
+            limits.append(RootLimit(path_id, round(_middle(p95)), "p95 of this window"))
+    return limits
+
+
+def _middle(bucket: NDArray[np.int32]) -> float:
+    return float(middle_ns(bucket.astype(np.int16))[0])
+
+
+def _baselines(
+    context: Context, query: SlowQuery, normal: Normal, slow: TraceFacts
+) -> tuple[Baselines, bool]:
+    """Of the normal windows; with none, the window judges itself, each trace without its own."""
+    if normal.windows:
+        return read_baselines(context, normal, slow.paths), False
+    if query.min_duration_ns is None and query.service is None:
+        whole = read_baselines(context, Normal((query.window,), "own"), slow.paths)
+        return whole, True
+    return baselines_from_facts(slow), True
+
+
+def _root_total(baselines: Baselines, roots: PathTable) -> float:
+    paths = baselines.paths
+    known = np.isin(paths.path_id, roots.path_id[roots.parent_path_id == 0])
+    return float(paths.calls.total[known].sum())
+
+
+def _rule(query: SlowQuery, limits: list[RootLimit]) -> str:
+    if query.min_duration_ns is not None:
+        return f"the root lasts at least {short_duration(query.min_duration_ns)}"
+    sources = sorted({limit.source for limit in limits})
+    return f"the root lasts longer than the {' or the '.join(sources) or 'normal p95'} of its kind"
+
+
+def _affected(
+    context: Context, query: SlowQuery, found: int, slow: TraceFacts, of: int
+) -> dict[str, Any]:
+    users = None
+    if len(slow) and query.user_attributes:
+        users = distinct_users(
+            context.engine,
+            _trace_ids(slow),
+            query.user_attributes,
+            start_ns=int(slow.start_ns.min()),
+            end_ns=int((slow.start_ns + slow.duration_ns).max()),
+        )
+    return {
+        "requests": {"value": found, "exact": True},
+        "of": {"value": of, "exact": True},
+        "users": None if users is None else {"value": users[1], "exact": found <= len(slow)},
+        "user_attribute": users[0] if users else ",".join(query.user_attributes),
+    }
+
+
+def _trace_ids(facts: TraceFacts) -> list[str]:
+    return [
+        trace_id_text(high, low)
+        for high, low in zip(facts.trace_hi.tolist(), facts.trace_lo.tolist(), strict=True)
+    ]
+
+
+def _common(
+    slow: TraceFacts, ranked: Bottlenecks, baselines: Baselines
+) -> list[dict[str, Any]]:
+    """Bottlenecks over all slow traces, one entry an operation whatever paths lead to it."""
+    same = _one_row_per_operation(slow.paths)
+    by_operation = replace(ranked, path=same[ranked.path])
+    common = aggregate(by_operation)
+    if len(common) == 0:
+        return []
+    total = max(1, int(common.excess_ns[common.role == 0].sum()))
+    ids = _trace_ids(slow)
+    answers = []
+    for row in range(min(len(common), RANKED)):
+        rows = np.flatnonzero(
+            (by_operation.path == common.path[row]) & (by_operation.reason >= 0)
+        )
+        worst = rows[np.argmax(np.nan_to_num(ranked.excess_ns[rows]))]
+        path = int(ranked.path[worst])
+        traces = len(np.unique(ranked.root[rows]))
+        excess = int(common.excess_ns[row])
+        answers.append(
+            {
+                **_named(slow.paths, path),
+                "path": _chain(slow.paths, path),
+                "duration_ns": int(common.duration_ns[row]),
+                "expected_p95_ns": _number(common.expected_p95_ns[row]),
+                "deviation_percent": _rounded(common.deviation_percent[row]),
+                "excess_ns": excess // traces,
+                "total_excess_ns": excess,
+                "share_of_excess": excess / total if common.role[row] == 0 else None,
+                "calls": float(np.median(ranked.calls[rows])),
+                "traces": traces,
+                "reason": REASONS[common.reason[row]],
+                "role": ROLES[common.role[row]],
+                "baseline": {
+                    "usual_ns": _number(ranked.usual_ns[worst]),
+                    "traces_n_eff": float(ranked.traces_n_eff[worst]),
+                    "spans_n_eff": float(ranked.spans_n_eff[worst]),
+                },
+                "exemplar_trace_ids": [ids[one] for one in common.exemplars[row]],
+            }
+        )
+    del baselines
+    return answers
+
+
+def _one_row_per_operation(paths: PathTable) -> NDArray[np.intp]:
+    first: dict[tuple[Any, ...], int] = {}
+    keys = zip(paths.service, paths.operation, paths.kind.tolist(), strict=True)
+    return np.array([first.setdefault(key, row) for row, key in enumerate(keys)], np.intp)
+
+
+def _named(paths: PathTable, row: int) -> dict[str, Any]:
+    service = paths.service[row]
+    return {
+        "service": service.name,
+        "namespace": service.namespace,
+        "environment": service.environment,
+        "operation": paths.operation[row],
+        "kind": SPAN_KINDS[int(paths.kind[row])].lower(),
+    }
+
+
+def _chain(paths: PathTable, row: int) -> list[str]:
+    """'service operation' from the root down to the row."""
+    chain: list[str] = []
+    at = row
+    while True:
+        chain.append(f"{paths.service[at].name} {paths.operation[at]}")
+        above = int(paths.parent_path_id[at])
+        if above == 0:
+            return chain[::-1]
+        at = int(np.searchsorted(paths.path_id, np.uint64(above)))
+
+
+def _quality(slow: TraceFacts, found: int) -> dict[str, Any]:
+    count = max(1, len(slow))
+    return {
+        "traces_judged": len(slow),
+        "sampled": found > len(slow),
+        "orphaned_share": float((slow.orphan_count > 0).sum()) / count,
+        "root_missing_share": float(slow.root_missing.sum()) / count,
+        "overrun_share": float((slow.overrun_count > 0).sum()) / count,
+        "dropped_share": float((slow.dropped_count > 0).sum()) / count,
+        "duplicates": int(slow.duplicate_count.sum()),
+        "skew_corrected": False,
+        "sampling": "known" if len(slow) and bool((slow.weight > 0).all()) else "stored spans",
+    }
+
+
+def _reproduce(query: SlowQuery, normal: Normal) -> str:
+    words = ["tracer", "slow"]
+    words += ["--start", rfc3339(query.window.start_ns), "--end", rfc3339(query.window.end_ns)]
+    if normal.chosen == "given":
+        (given,) = normal.windows
+        words += ["--baseline-start", rfc3339(given.start_ns)]
+        words += ["--baseline-end", rfc3339(given.end_ns)]
+    for flag, value in (("--service", query.service), ("--operation", query.operation)):
+        words += [flag, value] if value else []
+    if query.min_duration_ns is not None:
+        words += ["--min-duration", f"{query.min_duration_ns}ns"]
+    return shlex.join([*words, "--limit", str(query.limit)])
+
+
+def _number(value: float) -> int | None:
+    return None if np.isnan(value) else round(float(value))
+
+
+def _rounded(value: float) -> float | None:
+    return None if np.isnan(value) else round(float(value), 1)

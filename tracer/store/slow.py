@@ -1,0 +1,82 @@
+"""Facts that are slow: conditions and counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tracer.store.engine import Engine
+
+NEVER = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class RootLimit:
+    """A root on this path is slow beyond `limit_ns`; `source` says where the limit comes from."""
+
+    path_id: int
+    limit_ns: int
+    source: str
+
+
+def root_counts(
+    engine: Engine, window: tuple[int, int], through: list[int] | None
+) -> dict[int, int]:
+    """Main roots that start in the window, by root path; `through`: only with one of these paths."""
+    where, parameters = _inside(window, through)
+    rows = engine.rows(
+        "SELECT RootPathId, count() FROM tracer_facts FINAL "
+        f"WHERE IsDeleted = 0 AND {where} GROUP BY RootPathId",
+        parameters,
+    )
+    return {int(path_id): int(count) for path_id, count in rows}
+
+
+def slow_where(
+    window: tuple[int, int], through: list[int] | None, limits: list[RootLimit]
+) -> tuple[str, dict[str, Any]]:
+    """Condition and parameters: main roots in the window that last longer than their limit."""
+    where, parameters = _inside(window, through)
+    parameters["limit_paths"] = [limit.path_id for limit in limits]
+    parameters["limits"] = [limit.limit_ns for limit in limits]
+    beyond = (
+        "DurationNs > transform(RootPathId, {limit_paths:Array(UInt64)}, {limits:Array(Int64)}, "
+        f"toInt64({NEVER}))"
+        if limits
+        else "0"
+    )
+    return f"{where} AND {beyond}", parameters
+
+
+def count_slow(engine: Engine, where: str, parameters: dict[str, Any]) -> int:
+    """How many facts meet the condition."""
+    rows = engine.rows(
+        f"SELECT count() FROM tracer_facts FINAL WHERE IsDeleted = 0 AND {where}", parameters
+    )
+    return int(rows[0][0])
+
+
+def _inside(window: tuple[int, int], through: list[int] | None) -> tuple[str, dict[str, Any]]:
+    where = "IsMain = 1 AND StartNs >= {start:Int64} AND StartNs < {end:Int64}"
+    parameters: dict[str, Any] = {"start": window[0], "end": window[1]}
+    if through is not None:
+        where += " AND hasAny(`Paths.PathId`, {through:Array(UInt64)})"
+        parameters["through"] = through
+    return where, parameters
+
+
+def paths_named(engine: Engine, service: str | None, operation: str | None) -> list[int]:
+    """Call paths that end in this service and operation; None does not restrict."""
+    conditions, parameters = ["1"], {}
+    if service is not None:
+        conditions.append("ServiceName = {service:String}")
+        parameters["service"] = service
+    if operation is not None:
+        conditions.append("Operation = {operation:String}")
+        parameters["operation"] = operation
+    rows = engine.rows(
+        f"SELECT DISTINCT PathId FROM tracer_paths WHERE {' AND '.join(conditions)} "
+        "ORDER BY PathId",
+        parameters,
+    )
+    return [int(row[0]) for row in rows]
