@@ -55,17 +55,17 @@ class Service:
 
         Raises BadInput when it does not decode.
         """
-        now = self.context.now_ns()
-        decoded = decode([body], ingest_ns=now, tenant=self.context.settings.tenant)
-        if decoded.refused:
-            raise BadInput(str(next(iter(decoded.refused.values()))))
-        arrivals = apply(
-            Arrivals(decoded.records, decoded.request_of, decoded.rejected),
-            IMPORT_STEPS,
-            step_settings(self.context.settings),
-            now,
-        )
-        write_spans(self.store.engine, arrivals.records, imported=True)
+        with self.sink.holding() as ingest_ns:
+            decoded = decode([body], ingest_ns=ingest_ns, tenant=self.context.settings.tenant)
+            if decoded.refused:
+                raise BadInput(str(next(iter(decoded.refused.values()))))
+            arrivals = apply(
+                Arrivals(decoded.records, decoded.request_of, decoded.rejected),
+                IMPORT_STEPS,
+                step_settings(self.context.settings),
+                ingest_ns,
+            )
+            write_spans(self.store.engine, arrivals.records, imported=True)
         return {
             "schema": "tracer.import/1",
             "spans": len(arrivals.records),

@@ -1,16 +1,23 @@
-"""One trace: its spans as stored, or as OTLP/JSON."""
+"""One trace: its spans as stored, as OTLP/JSON, and what analysis says of it."""
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import pyarrow as pa
 
+from tracer.analysis.analyse import analyse
 from tracer.columns.ids import parse_trace_id
 from tracer.columns.records import SpanRecords
 from tracer.errors import NotFound, Unavailable
 from tracer.ingest.otlp.encode import to_otlp_json
-from tracer.service.context import Context
+from tracer.report.json import analysis_document
+from tracer.service.analyze import analyze
+from tracer.service.context import Context, Window
+from tracer.service.normal import choose, read_baselines
+from tracer.store.activity import read_bounds, read_spans
+from tracer.store.facts import has_facts
 from tracer.store.reader import read_trace
 from tracer.units import rfc3339
 
@@ -20,13 +27,17 @@ MAX_SPANS = 1_000_000  # of one trace in one answer
 def trace(context: Context, trace_id: str) -> dict[str, Any]:
     """Document `tracer.trace/1`: every span, in order of start. Raises NotFound."""
     records = read_known(context, trace_id)
-    rows = records.batch.to_pylist()
+    rows = records.batch.drop_columns(["Events.Timestamp", "IngestTime"]).to_pylist()
     starts = records.batch.column("Timestamp").cast(pa.int64()).to_pylist()
+    event_times = records.batch.column("Events.Timestamp").cast(pa.list_(pa.int64())).to_pylist()
     return {
         "schema": "tracer.trace/1",
         "trace_id": parse_trace_id(trace_id),
         "span_count": len(rows),
-        "spans": [_span(row, start_ns) for row, start_ns in zip(rows, starts, strict=True)],
+        "spans": [
+            _span(row, start_ns, times)
+            for row, start_ns, times in zip(rows, starts, event_times, strict=True)
+        ],
     }
 
 
@@ -50,7 +61,7 @@ def read_known(context: Context, trace_id: str) -> SpanRecords:
     return records
 
 
-def _span(row: dict[str, Any], start_ns: int) -> dict[str, Any]:
+def _span(row: dict[str, Any], start_ns: int, event_times: list[int]) -> dict[str, Any]:
     end_ns = start_ns + row["Duration"] - row["EndsBeforeStartNs"]
     return {
         "span_id": row["SpanId"],
@@ -68,9 +79,9 @@ def _span(row: dict[str, Any], start_ns: int) -> dict[str, Any]:
         "resource": dict(row["ResourceAttributes"]),
         "scope": {"name": row["ScopeName"], "version": row["ScopeVersion"]},
         "events": [
-            {"time": f"{at}", "name": name, "attributes": dict(attributes)}
+            {"time_ns": at, "time": rfc3339(at), "name": name, "attributes": dict(attributes)}
             for at, name, attributes in zip(
-                row["Events.Timestamp"], row["Events.Name"], row["Events.Attributes"], strict=True
+                event_times, row["Events.Name"], row["Events.Attributes"], strict=True
             )
         ],
         "links": [
@@ -80,3 +91,37 @@ def _span(row: dict[str, Any], start_ns: int) -> dict[str, Any]:
             )
         ],
     }
+
+
+def trace_analysis(
+    context: Context, trace_id: str, *, baseline: Window | None, tolerance_ns: int | None
+) -> dict[str, Any]:
+    """Document `tracer.analysis/1` of one trace against what was normal before it.
+
+    A trace that is not settled yet is analysed as far as it is here and marked `provisional`.
+    """
+    wanted = parse_trace_id(trace_id)
+    start_ns, end_ns = read_bounds(context.engine, [wanted])
+    spans = read_spans(
+        context.engine, [wanted], start_ns=start_ns, end_ns=end_ns, after_ns=None
+    )
+    if len(spans) == 0:
+        raise NotFound(
+            f"trace {wanted} is not here; it was never received, or is older than retention_raw"
+        )
+    first_ns, last_ns = int(spans.start_ns.min()), int(spans.end_ns.max())
+    normal = choose(context, Window(first_ns, max(last_ns, first_ns + 1)), baseline)
+    paths = analyse(spans).facts.paths
+    report = analyze(
+        spans, baselines=read_baselines(context, normal, paths), tolerance_ns=tolerance_ns
+    )
+    settled = has_facts(context.engine, wanted)
+    words = [] if normal.chosen != "given" else [
+        "--baseline-start", normal.document()["start"], "--baseline-end", normal.document()["end"]
+    ]
+    document = analysis_document(
+        report,
+        baseline=normal.document(),
+        reproduce=shlex.join(["tracer", "trace", wanted, *words]),
+    )
+    return {**document, "provisional": not settled}

@@ -222,6 +222,14 @@ def read_facts(
     )
 
 
+def has_facts(engine: Engine, trace_id: str) -> bool:
+    """Whether the trace has been analysed."""
+    rows = engine.rows(
+        "SELECT count() FROM tracer_facts WHERE TraceId = {id:String}", {"id": trace_id}
+    )
+    return bool(rows[0][0])
+
+
 def _list(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[Any]]:
     chunks = column.chunks
     lengths = [np.diff(chunk.offsets.to_numpy()) for chunk in chunks]

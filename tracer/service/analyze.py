@@ -1,0 +1,27 @@
+"""Analyse traces that are in memory, from a file or just read from the store."""
+
+from __future__ import annotations
+
+from tracer.analysis.judgement import AnalysisReport, judge
+from tracer.columns.baselines import Baselines
+from tracer.columns.convert import columns_from_records
+from tracer.columns.records import SpanRecords
+from tracer.columns.spans import SpanColumns
+from tracer.errors import BadQuery
+
+
+def analyze(
+    spans: SpanRecords | SpanColumns,
+    *,
+    baselines: Baselines | None = None,
+    tolerance_ns: int | None = None,
+) -> AnalysisReport:
+    """Critical paths, and what stands out against `baselines` (without: against each other).
+
+    Order of spans changes nothing. `tolerance_ns` None: 1 % of the parent, at most 1 ms. Raises
+    BadQuery on a negative tolerance and BadInput on ids that are not hex.
+    """
+    if tolerance_ns is not None and tolerance_ns < 0:
+        raise BadQuery(f"overlap tolerance {tolerance_ns} ns is negative; use 0 or more")
+    columns = columns_from_records(spans) if isinstance(spans, SpanRecords) else spans
+    return judge(columns, baselines=baselines, tolerance_ns=tolerance_ns)
