@@ -1,7 +1,8 @@
-"""Settling: what is ready when, once, and again when something comes late. The clock is a number."""
+"""Settling: what is ready when, once, and again when something is late. The clock is a number."""
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,8 +44,8 @@ def facts(engine: Engine) -> list[tuple[Any, ...]]:
     return [
         tuple(row)
         for row in engine.rows(
-            "SELECT TraceId, RootSpanId, SpanCount, RootMissing, DurationNs FROM tracer_facts FINAL "
-            "WHERE IsDeleted = 0 ORDER BY TraceId, StartNs"
+            "SELECT TraceId, RootSpanId, SpanCount, RootMissing, DurationNs "
+            "FROM tracer_facts FINAL WHERE IsDeleted = 0 ORDER BY TraceId, StartNs"
         )
     ]
 
@@ -143,10 +144,8 @@ def test_a_crash_between_any_two_writes_repeats_nothing_and_loses_nothing(
         whole(self, *arguments, **named)
 
     monkeypatch.setattr(Engine, "insert", insert)
-    try:
+    with contextlib.suppress(KilledError):
         settler(engine, clock).step()
-    except KilledError:
-        pass
     monkeypatch.setattr(Engine, "insert", whole)
     clock.now += SECOND
     work = settler(engine, clock)

@@ -86,7 +86,11 @@ def _query(**changes: Any) -> SlowQuery:
 def test_the_guilty_operation_is_named_first(context: Context) -> None:
     answer = slow_traces(context, _query())
     worst = answer["bottlenecks"][0]
-    assert (worst["service"], worst["operation"], worst["role"]) == ("cart", "SELECT items", "cause")
+    assert (worst["service"], worst["operation"], worst["role"]) == (
+        "cart",
+        "SELECT items",
+        "cause",
+    )
     assert worst["reason"] in ("slower", "more calls")
     assert worst["path"] == ["web GET /cart", "web GET", "cart GET /items", "cart SELECT items"]
     assert worst["excess_ns"] == pytest.approx(264 * MS, rel=0.2)
@@ -140,7 +144,10 @@ def test_the_same_question_has_the_same_answer(context: Context) -> None:
 def test_a_quiet_window_blames_nobody(context: Context) -> None:
     answer = slow_traces(
         context,
-        _query(window=Window(EPOCH + 300 * SECOND, EPOCH + 400 * SECOND), baseline=Window(EPOCH, EPOCH + 300 * SECOND)),
+        _query(
+            window=Window(EPOCH + 300 * SECOND, EPOCH + 400 * SECOND),
+            baseline=Window(EPOCH, EPOCH + 300 * SECOND),
+        ),
     )
     assert answer["bottlenecks"] == []
 

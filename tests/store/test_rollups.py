@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -115,7 +116,7 @@ def test_pieces_tile_the_window(rolled: int, start: int, length: int) -> None:
     found = sorted(pieces(window, RolledUntil(rolled, rolled)), key=lambda piece: piece[1].start_ns)
     assert found[0][1].start_ns == window.start_ns
     assert found[-1][1].end_ns == window.end_ns
-    for (_, left), (_, right) in zip(found, found[1:], strict=False):
+    for (_, left), (_, right) in itertools.pairwise(found):
         assert left.end_ns == right.start_ns
     for source, piece in found:
         step = {"facts": 1, "minute": MINUTE_NS, "hour": HOUR_NS}[source]

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from tracer.analysis.quantiles import NO_BUCKET, Estimates, estimate, from_samples
+from tracer.columns.baselines import Histograms
 from tracer.columns.buckets import middle_ns
 from tracer.service.context import Context, Window
 from tracer.store import rollups
@@ -37,7 +38,9 @@ class Grouped:
             "p50_ns": _ns(self.p50.value[row]),
             "p95_ns": _ns(self.p95.value[row]) if _bounded(self.p95, row) else None,
             "p95_interval_ns": (
-                [_ns(self.p95.low[row]), _ns(self.p95.high[row])] if _bounded(self.p95, row) else None
+                [_ns(self.p95.low[row]), _ns(self.p95.high[row])]
+                if _bounded(self.p95, row)
+                else None
             ),
         }
 
@@ -77,8 +80,8 @@ def _grouped(table: pa.Table, group_by: Sequence[str]) -> Grouped:
     summed = from_samples(
         np.repeat(group, np.diff(whole.offset)), len(keys), whole.bucket, whole.count
     )
-    weight2 = np.bincount(group, whole.weight2, minlength=len(keys))
-    merged = type(summed)(summed.offset, summed.bucket, summed.count, weight2)
+    weight2 = np.bincount(group, whole.weight2, minlength=len(keys)).astype(np.float64)
+    merged = Histograms(summed.offset, summed.bucket, summed.count, weight2)
     spans = np.asarray(table["Spans"].to_numpy(), np.float64)
     failed = spans * np.array([one == "error" for one in table["Outcome"].to_pylist()], np.float64)
     exemplar = dict(zip(rows, table["Exemplar"].to_pylist(), strict=True))

@@ -66,9 +66,7 @@ def trace_documents(context: Context, trace_ids: list[str]) -> dict[str, dict[st
     young = [trace_id for trace_id in trace_ids if trace_id not in documents]
     if young:
         start_ns, end_ns = read_bounds(context.engine, young)
-        spans = read_spans(
-            context.engine, young, start_ns=start_ns, end_ns=end_ns, after_ns=None
-        )
+        spans = read_spans(context.engine, young, start_ns=start_ns, end_ns=end_ns, after_ns=None)
         documents |= _documents(analyse(spans).facts, provisional=True)
     return documents
 

@@ -8,6 +8,7 @@ remembered is a watermark over ingest time, and a crash anywhere just repeats th
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 from collections import deque
@@ -135,7 +136,7 @@ class Settler:
         edges = [0, *change.tolist(), len(ready)]
         return [
             (ready.take(slice(low, high)), again[low:high])
-            for low, high in zip(edges, edges[1:], strict=False)
+            for low, high in itertools.pairwise(edges)
             if high > low
         ]
 

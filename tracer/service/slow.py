@@ -176,9 +176,7 @@ def _trace_ids(facts: TraceFacts) -> list[str]:
     ]
 
 
-def _common(
-    slow: TraceFacts, ranked: Bottlenecks, baselines: Baselines
-) -> list[dict[str, Any]]:
+def _common(slow: TraceFacts, ranked: Bottlenecks, baselines: Baselines) -> list[dict[str, Any]]:
     """Bottlenecks over all slow traces, one entry an operation whatever paths lead to it."""
     same = _one_row_per_operation(slow.paths)
     by_operation = replace(ranked, path=same[ranked.path])
@@ -189,9 +187,7 @@ def _common(
     ids = _trace_ids(slow)
     answers = []
     for row in range(min(len(common), RANKED)):
-        rows = np.flatnonzero(
-            (by_operation.path == common.path[row]) & (by_operation.reason >= 0)
-        )
+        rows = np.flatnonzero((by_operation.path == common.path[row]) & (by_operation.reason >= 0))
         worst = rows[np.argmax(np.nan_to_num(ranked.excess_ns[rows]))]
         path = int(ranked.path[worst])
         traces = len(np.unique(ranked.root[rows]))

@@ -102,9 +102,7 @@ def trace_analysis(
     """
     wanted = parse_trace_id(trace_id)
     start_ns, end_ns = read_bounds(context.engine, [wanted])
-    spans = read_spans(
-        context.engine, [wanted], start_ns=start_ns, end_ns=end_ns, after_ns=None
-    )
+    spans = read_spans(context.engine, [wanted], start_ns=start_ns, end_ns=end_ns, after_ns=None)
     if len(spans) == 0:
         raise NotFound(
             f"trace {wanted} is not here; it was never received, or is older than retention_raw"
@@ -116,9 +114,16 @@ def trace_analysis(
         spans, baselines=read_baselines(context, normal, paths), tolerance_ns=tolerance_ns
     )
     settled = has_facts(context.engine, wanted)
-    words = [] if normal.chosen != "given" else [
-        "--baseline-start", normal.document()["start"], "--baseline-end", normal.document()["end"]
-    ]
+    words = (
+        []
+        if normal.chosen != "given"
+        else [
+            "--baseline-start",
+            normal.document()["start"],
+            "--baseline-end",
+            normal.document()["end"],
+        ]
+    )
     document = analysis_document(
         report,
         baseline=normal.document(),

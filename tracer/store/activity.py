@@ -16,7 +16,8 @@ _COLUMNS = (
     "reinterpretAsUInt64(reverse(unhex(substring(TraceId, 1, 16)))) AS trace_hi, "
     "reinterpretAsUInt64(reverse(unhex(substring(TraceId, 17, 16)))) AS trace_lo, "
     "reinterpretAsUInt64(reverse(unhex(SpanId))) AS span_id, "
-    "if(ParentSpanId = '', 0, reinterpretAsUInt64(reverse(unhex(ParentSpanId)))) AS parent_span_id, "
+    "if(ParentSpanId = '', 0, reinterpretAsUInt64(reverse(unhex(ParentSpanId)))) "
+    "AS parent_span_id, "
     "toUnixTimestamp64Nano(Timestamp) AS start_ns, "
     "start_ns + toInt64(Duration) - toInt64(EndsBeforeStartNs) AS end_ns, "
     "DroppedAttributesCount + DroppedEventsCount + DroppedLinksCount > 0 AS dropped, "
@@ -49,7 +50,8 @@ class Activity:
 def read_activity(engine: Engine, *, after_ns: int, until_ns: int) -> Activity:
     """What was taken in during (after, until] of ingest time, by trace."""
     table = engine.arrow(
-        "SELECT TraceId, cityHash64(TraceId) AS key, min(toUnixTimestamp64Nano(IngestTime)) AS first, "
+        "SELECT TraceId, cityHash64(TraceId) AS key, "
+        "min(toUnixTimestamp64Nano(IngestTime)) AS first, "
         "max(toUnixTimestamp64Nano(IngestTime)) AS last, max(HasRoot) AS root, "
         "min(StartNs) AS start, max(EndNs) AS end, toInt64(sum(Spans)) AS spans "
         "FROM otel_traces_trace_id_ts "
@@ -73,8 +75,7 @@ def read_activity(engine: Engine, *, after_ns: int, until_ns: int) -> Activity:
 def read_bounds(engine: Engine, trace_ids: list[str]) -> tuple[int, int]:
     """Earliest start and latest end of all that is stored of these traces."""
     rows = engine.rows(
-        "SELECT min(StartNs), max(EndNs) FROM otel_traces_trace_id_ts "
-        "WHERE TraceId IN {ids:Ids}",
+        "SELECT min(StartNs), max(EndNs) FROM otel_traces_trace_id_ts WHERE TraceId IN {ids:Ids}",
         {"ids": trace_ids},
     )
     return int(rows[0][0]), int(rows[0][1])
@@ -83,8 +84,7 @@ def read_bounds(engine: Engine, trace_ids: list[str]) -> tuple[int, int]:
 def missing_roots(engine: Engine, trace_ids: list[str]) -> set[str]:
     """Which of these traces were settled without their root."""
     rows = engine.rows(
-        "SELECT DISTINCT TraceId FROM tracer_facts "
-        "WHERE RootMissing = 1 AND TraceId IN {ids:Ids}",
+        "SELECT DISTINCT TraceId FROM tracer_facts WHERE RootMissing = 1 AND TraceId IN {ids:Ids}",
         {"ids": trace_ids},
     )
     return {str(row[0]) for row in rows}

@@ -47,9 +47,7 @@ _CODE = re.compile(r"Code:\s*(\d+)")
 _IDS = re.compile(r"\{(\w+):Ids\}")
 
 
-def spell_out(
-    sql: str, parameters: Mapping[str, Any] | None
-) -> tuple[str, dict[str, Any]]:
+def spell_out(sql: str, parameters: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
     """`{name:Ids}` is our parameter type for long lists of hex ids: one string for the engine.
 
     The client quotes the members of an array one by one, which costs more than the query.

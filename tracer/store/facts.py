@@ -158,7 +158,8 @@ def read_paths(engine: Engine, path_ids: NDArray[np.uint64] | None = None) -> Pa
         "SELECT PathId, ParentPathId, toString(TenantId) AS TenantId, "
         "toString(Environment) AS Environment, toString(ServiceNamespace) AS ServiceNamespace, "
         "toString(ServiceName) AS ServiceName, toString(Operation) AS Operation, "
-        f"toString(SpanKind) AS SpanKind FROM tracer_paths {where} ORDER BY PathId LIMIT 1 BY PathId",
+        f"toString(SpanKind) AS SpanKind FROM tracer_paths {where} "
+        "ORDER BY PathId LIMIT 1 BY PathId",
         parameters,
     )
     identity = zip(

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tracer.columns.records import SpanRecords
-from tracer.columns.schema import ATTRIBUTES, COLLECTOR, EXTRA, TIME, WORD, arrow_schema
+from tracer.columns.schema import ATTRIBUTES, SPANS, TIME, WORD, arrow_schema
 from tracer.store.engine import Engine
 
 # Exact duplicates (a retried export) are one span; anything that differs is kept for the analysis
@@ -16,11 +17,7 @@ from tracer.store.engine import Engine
 _ONE_OF_EACH = "LIMIT 1 BY TraceId, SpanId, ServiceName, Timestamp, Duration"
 
 
-def _selected(name: str) -> str:
-    return f"`{name}`"
-
-
-_ALL = ", ".join(_selected(spec.name) for spec in COLLECTOR + EXTRA)
+_ALL = ", ".join(f"`{spec.name}`" for spec in SPANS)
 
 
 def read_trace(engine: Engine, trace_id: str, *, limit: int) -> SpanRecords:
@@ -59,7 +56,7 @@ def read_where(
 def conform(table: pa.Table) -> pa.RecordBatch:
     """The engine's Arrow types cast to the span schema, one chunk."""
     columns = []
-    for spec in COLLECTOR + EXTRA:
+    for spec in SPANS:
         column = table[spec.name].combine_chunks()
         if isinstance(column, pa.ChunkedArray):
             column = (
@@ -96,8 +93,6 @@ def _attributes(column: pa.MapArray) -> pa.Array:
 
 
 def _offsets(column: pa.Array) -> pa.Array:
-    import pyarrow.compute as pc
-
     return pc.subtract(column.offsets, column.offsets[0])
 
 

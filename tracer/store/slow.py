@@ -22,7 +22,7 @@ class RootLimit:
 def root_counts(
     engine: Engine, window: tuple[int, int], through: list[int] | None
 ) -> dict[int, int]:
-    """Main roots that start in the window, by root path; `through`: only with one of these paths."""
+    """Main roots that start in the window, by root path; `through`: with one of these paths."""
     where, parameters = _inside(window, through)
     rows = engine.rows(
         "SELECT RootPathId, count() FROM tracer_facts FINAL "

@@ -104,5 +104,5 @@ def _is_default(column: pa.Array) -> bool:
     if pa.types.is_string(kind):
         return bool(pc.max(pc.binary_length(column)).as_py() == 0)
     if pa.types.is_dictionary(kind):
-        return column.dictionary.to_pylist() == [""]
-    return pa.types.is_unsigned_integer(kind) and bool(pc.max(column).as_py() == 0)
+        return bool(column.dictionary.to_pylist() == [""])
+    return bool(pa.types.is_unsigned_integer(kind) and pc.max(column).as_py() == 0)
