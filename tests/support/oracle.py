@@ -1,0 +1,113 @@
+"""The slow and obvious version of every fast kernel. When they disagree, slow is right.
+
+Recursive, one span at a time, over plain dictionaries. The input MUST hold no two spans with one
+id in one trace: merging has tables of its own.
+"""
+
+from __future__ import annotations
+
+from tracer.columns.spans import KIND_CLIENT, KIND_CONSUMER, KIND_PRODUCER, SpanColumns
+
+Key = tuple[int, int]  # (trace, span id)
+Section = tuple[int, int, int, int]  # trace, span id, start_ns, end_ns
+
+
+class Trees:
+    """Spans by key with the parent that waits for each, or None."""
+
+    def __init__(self, spans: SpanColumns) -> None:
+        keys = list(zip(spans.trace_lo.tolist(), spans.span_id.tolist(), strict=True))
+        starts, ends = spans.start_ns.tolist(), spans.end_ns.tolist()
+        self.interval = {
+            key: (start, max(start, end))
+            for key, start, end in zip(keys, starts, ends, strict=True)
+        }
+        named = dict(zip(keys, spans.parent_span_id.tolist(), strict=True))
+        self.caller: dict[Key, Key | None] = {}
+        for trace, span_id in keys:
+            parent = (trace, named[trace, span_id])
+            self.caller[trace, span_id] = parent if parent[1] and parent in named else None
+        self.orphans = {key for key in keys if named[key] and self.caller[key] is None}
+        self.cut = self._cut_cycles()
+        kind = dict(zip(keys, spans.kind.tolist(), strict=True))
+        sends = dict(zip(keys, spans.sends_message.tolist(), strict=True))
+        self.parent: dict[Key, Key | None] = {}
+        for key, above in self.caller.items():
+            apart = (
+                above is not None
+                and kind[key] == KIND_CONSUMER
+                and (kind[above] == KIND_PRODUCER or (kind[above] == KIND_CLIENT and sends[above]))
+            )
+            self.parent[key] = None if apart else above
+        self.children: dict[Key, list[Key]] = {key: [] for key in keys}
+        for key, above in self.parent.items():
+            if above is not None:
+                self.children[above].append(key)
+        self.roots = [key for key in keys if self.parent[key] is None]
+
+    def _cut_cycles(self) -> set[Key]:
+        cut = set()
+        for key in self.caller:
+            trail: list[Key] = []
+            at: Key | None = key
+            while at is not None and at not in trail:
+                trail.append(at)
+                at = self.caller[at]
+            if at is not None:
+                cycle = trail[trail.index(at) :]
+                first = min(cycle, key=lambda member: (self.interval[member][0], member))
+                self.caller[first] = None
+                cut.add(first)
+        return cut
+
+    def root(self, key: Key) -> Key:
+        above = self.parent[key]
+        return key if above is None else self.root(above)
+
+    def depth(self, key: Key) -> int:
+        above = self.parent[key]
+        return 0 if above is None else 1 + self.depth(above)
+
+
+def self_time(spans: SpanColumns) -> dict[Key, int]:
+    """Moments of each span in which none of its children runs, counted one by one."""
+    trees = Trees(spans)
+    left = {}
+    for key, (start, end) in trees.interval.items():
+        moments = set(range(start, end))
+        for child in trees.children[key]:
+            moments -= set(range(*trees.interval[child]))
+        left[key] = len(moments)
+    return left
+
+
+def critical_path(spans: SpanColumns, tolerance_ns: int | None = None) -> set[Section]:
+    """The sections of every root, by the recursive walk back from its end."""
+    trees = Trees(spans)
+    sections: set[Section] = set()
+
+    def walk(key: Key, start: int, end: int) -> None:
+        own_start, own_end = trees.interval[key]
+        tolerance = min((own_end - own_start) // 100, 1_000_000)
+        if tolerance_ns is not None:
+            tolerance = tolerance_ns
+        effective = []
+        for child in trees.children[key]:
+            child_start, child_end = trees.interval[child]
+            begin, stop = max(child_start, start), min(child_end, end)
+            if begin < stop:
+                effective.append((-stop, begin, child))
+        cursor = end
+        while ready := [c for c in effective if c[1] < cursor and -c[0] <= cursor + tolerance]:
+            minus_stop, begin, child = min(ready)
+            stop = min(-minus_stop, cursor)
+            if stop < cursor:
+                sections.add((*key, stop, cursor))
+            walk(child, begin, stop)
+            cursor = begin
+        if start < cursor:
+            sections.add((*key, start, cursor))
+
+    for root in trees.roots:
+        walk(root, *trees.interval[root])
+    return sections

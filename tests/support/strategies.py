@@ -1,0 +1,58 @@
+"""Small traces of every shape hypothesis can think of: skewed, cyclic, orphaned, backwards."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from tests.support.picture import Line, columns
+from tracer.columns.spans import SpanColumns
+
+
+@st.composite
+def lines(draw: st.DrawFn, *, most: int = 12, longest_ns: int = 40) -> list[Line]:
+    """Spans of up to three traces with distinct ids; parents may be missing, wrong or circular."""
+    count = draw(st.integers(1, most))
+    drawn = []
+    for span_id in range(1, count + 1):
+        start_ns = draw(st.integers(0, longest_ns))
+        drawn.append(
+            Line(
+                trace=draw(st.sampled_from((1, 1, 1, 2, 3))),
+                span_id=span_id,
+                parent_id=draw(st.integers(0, count + 1)),
+                start_ns=start_ns,
+                end_ns=start_ns + draw(st.integers(-3, longest_ns)),
+                service=draw(st.sampled_from(("a", "b"))),
+                operation=draw(st.sampled_from(("x", "y"))),
+                kind=draw(st.integers(0, 5)),
+                failed=draw(st.booleans()),
+                sends=draw(st.booleans()),
+            )
+        )
+    return drawn
+
+
+def batches(*, most: int = 12, longest_ns: int = 40) -> st.SearchStrategy[SpanColumns]:
+    """The same as columns."""
+    return lines(most=most, longest_ns=longest_ns).map(columns)
+
+
+@st.composite
+def wide_trees(draw: st.DrawFn) -> SpanColumns:
+    """One trace with enough spans to leave the narrow code paths; parents come before children."""
+    count = draw(st.integers(30, 90))
+    seeds = draw(st.lists(st.integers(0, 2**31), min_size=count, max_size=count))
+    fan = draw(st.sampled_from((1, 2, 6, 1000)))
+    made = []
+    for number, seed in enumerate(seeds):
+        start_ns = seed % 97
+        made.append(
+            Line(
+                trace=1,
+                span_id=number + 1,
+                parent_id=0 if not number else 1 + (number - 1) // fan,
+                start_ns=start_ns if number else 0,
+                end_ns=(start_ns + seed // 97 % 60) if number else 100,
+            )
+        )
+    return columns(made)

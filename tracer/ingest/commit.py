@@ -1,0 +1,152 @@
+"""One block of requests, from bytes to the store: what became of each of them.
+
+Many requests are decoded in one pass and written as one block. When something in a block cannot be
+stored, the block is halved by request until the guilty request stands alone; the innocent ones are
+stored. Pure but for the `write` it is given: no threads, no clock.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from tracer.columns.records import SpanRecords
+from tracer.errors import BadInput, StoreFailure, TracerError, Unavailable
+from tracer.ingest.otlp.decoded import Decoded, Rejected
+from tracer.ingest.steps import DEFAULT_SETTINGS, STEPS, Arrivals, Step, StepSettings, apply
+
+_LOG = logging.getLogger(__name__)
+
+Write = Callable[[SpanRecords], None]  # returns when the spans are committed
+
+MESSAGE_LIMIT = 1024  # characters of a partial success message
+# Failed writes after which the search for the guilty request ends: a store that refuses everything
+# must not be asked once per request.
+SEARCH_LIMIT = 64
+
+
+class Decode(Protocol):
+    """Requests to spans, in one pass; a request that does not decode is refused alone."""
+
+    def __call__(self, requests: Sequence[bytes], *, ingest_ns: int) -> Decoded: ...
+
+
+@dataclass(frozen=True)
+class Ack:
+    """The request is committed. `message` says why spans were rejected, '' when none were."""
+
+    accepted: int
+    rejected: int
+    message: str
+
+
+Outcome = Ack | TracerError
+
+
+@dataclass(frozen=True)
+class Way:
+    """How requests get into the store."""
+
+    decode: Decode
+    write: Write
+    steps: tuple[Step, ...] = STEPS
+    settings: StepSettings = DEFAULT_SETTINGS
+
+
+@dataclass(frozen=True)
+class Block:
+    """Decoded requests that went through the steps; `refused` by index of request."""
+
+    arrivals: Arrivals
+    refused: dict[int, BadInput]
+
+
+@dataclass(frozen=True)
+class Committed:
+    """What became of the requests, in their order, and what was counted on the way."""
+
+    outcomes: tuple[Outcome, ...]
+    rows: int = 0  # stored
+    dropped: int = 0  # left out on purpose
+    rejected: Counter[str] = field(default_factory=Counter)  # spans, by reason
+
+
+def prepare(way: Way, requests: Sequence[bytes], ingest_ns: int) -> Block:
+    """Decode the requests and apply the steps."""
+    decoded = way.decode(requests, ingest_ns=ingest_ns)
+    arrivals = Arrivals(decoded.records, decoded.request_of, decoded.rejected)
+    return Block(apply(arrivals, way.steps, way.settings, ingest_ns), decoded.refused)
+
+
+def commit(
+    way: Way, requests: Sequence[bytes], ingest_ns: int, block: Block | None = None
+) -> Committed:
+    """Store the requests; `block` is what `prepare` made of them, if it could make something.
+
+    Never raises: every request has an outcome. `Unavailable` from the store is everybody's.
+    """
+    return _commit(way, requests, ingest_ns, block, [SEARCH_LIMIT])
+
+
+def _commit(
+    way: Way, requests: Sequence[bytes], ingest_ns: int, block: Block | None, left: list[int]
+) -> Committed:
+    try:
+        ready = block or prepare(way, requests, ingest_ns)
+        if len(ready.arrivals.records):
+            way.write(ready.arrivals.records)
+    except Unavailable as error:
+        return Committed((error,) * len(requests))
+    except BaseException as error:  # noqa: BLE001 - a door: a panic in a native decoder is one too
+        left[0] -= 1
+        if len(requests) == 1:
+            return Committed((_as_failure(error),))
+        if left[0] <= 0:
+            reason = f"the store refuses one block after the other, last: {error}; retry later"
+            return Committed((Unavailable(reason, retry_after_s=10.0),) * len(requests))
+        middle = len(requests) // 2
+        return _joined(
+            _commit(way, requests[:middle], ingest_ns, None, left),
+            _commit(way, requests[middle:], ingest_ns, None, left),
+        )
+    return _acknowledged(len(requests), ready)
+
+
+def _as_failure(error: BaseException) -> TracerError:
+    if isinstance(error, TracerError):
+        return error
+    _LOG.error("a request could not be stored", exc_info=error)
+    return StoreFailure(f"could not store the request: {type(error).__name__}: {error}")
+
+
+def _joined(one: Committed, other: Committed) -> Committed:
+    return Committed(
+        one.outcomes + other.outcomes,
+        one.rows + other.rows,
+        one.dropped + other.dropped,
+        one.rejected + other.rejected,
+    )
+
+
+def _acknowledged(count: int, block: Block) -> Committed:
+    accepted = np.bincount(block.arrivals.request_of, minlength=count).tolist()
+    rejected: dict[int, list[Rejected]] = {}
+    by_reason: Counter[str] = Counter()
+    for some in block.arrivals.rejected:
+        rejected.setdefault(some.request, []).append(some)
+        by_reason[some.reason] += some.count
+    outcomes = tuple(
+        block.refused.get(request) or _ack(accepted[request], rejected.get(request, []))
+        for request in range(count)
+    )
+    return Committed(outcomes, len(block.arrivals.records), block.arrivals.dropped, by_reason)
+
+
+def _ack(accepted: int, rejected: list[Rejected]) -> Ack:
+    message = "; ".join(f"{some.count} rejected: {some.reason}" for some in rejected)
+    return Ack(accepted, sum(some.count for some in rejected), message[:MESSAGE_LIMIT])
