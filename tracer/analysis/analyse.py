@@ -1,0 +1,37 @@
+"""The whole of the per-batch analysis in one call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer.analysis.call_paths import CallPaths, call_paths
+from tracer.analysis.critical_path import Sections, critical_path
+from tracer.analysis.facts import facts
+from tracer.analysis.forest import Forest
+from tracer.analysis.self_time import self_time
+from tracer.analysis.tree import build
+from tracer.columns.facts import TraceFacts
+from tracer.columns.spans import SpanColumns
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything that follows from a batch of spans alone; rows are rows of `forest.spans`."""
+
+    forest: Forest
+    self_ns: NDArray[np.int64]
+    sections: Sections
+    paths: CallPaths
+    facts: TraceFacts
+
+
+def analyse(spans: SpanColumns, *, tolerance_ns: int | None = None) -> Analysis:
+    """Tree, self time, critical path, call paths and facts. Order of `spans` changes nothing."""
+    forest = build(spans)
+    self_ns = self_time(forest)
+    sections = critical_path(forest, tolerance_ns=tolerance_ns)
+    paths = call_paths(forest)
+    return Analysis(forest, self_ns, sections, paths, facts(forest, self_ns, sections, paths))

@@ -1,0 +1,165 @@
+"""`tracer.analysis/1` for people: where the time of each trace went, and what is not normal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from tracer.report import figures as fig
+from tracer.report.bottlenecks import common_table, trace_table
+from tracer.report.tables import BAD, DIM, STRONG, Column, draw, plain, table
+from tracer.report.waterfall import waterfall
+
+Document = Mapping[str, Any]
+
+MOST_TRACES: Final = 3  # shown in full, slowest first
+MOST_LISTED: Final = 10
+TRACES: Final = (
+    Column("trace", keep_whole=True),
+    Column("root"),
+    Column("took", is_number=True),
+    Column("spans", is_number=True),
+    Column("worst"),
+)
+FLAWS: Final = {
+    "root_missing": "the root is missing",
+    "orphans": "spans whose parent is missing",
+    "duplicates": "copies merged",
+    "overruns": "spans that outlive their parent",
+    "starts_before_parent": "spans that start before their parent",
+    "off_path": "spans that ran only while their parent did not",
+    "ends_before_start": "spans that end before they start",
+    "cycles": "cycles cut",
+    "shared_ids": "spans with a shared id",
+    "dropped": "spans that lost attributes, events or links",
+}
+
+
+def analysis_text(
+    document: Document, *, width: int, colour: bool, most_traces: int = MOST_TRACES
+) -> str:
+    """The whole report; the slowest `most_traces` traces with a waterfall."""
+    return draw(_parts(document, width, most_traces), width=width, colour=colour)
+
+
+def _parts(document: Document, width: int, most_traces: int) -> Iterator[RenderableType]:
+    traces: Sequence[Document] = document["traces"]
+    if not traces:
+        yield plain("No traces.")
+        return
+    if len(traces) > 1:
+        yield plain(
+            f"{fig.count(len(traces))} traces, {fig.count(document['span_count'])} spans", STRONG
+        )
+        yield from _common(document["bottlenecks"], width)
+        yield from _listed(traces)
+    for trace in traces[:most_traces]:
+        if len(traces) > 1:
+            yield Text()
+        yield from _trace(trace, width)
+    yield Text()
+    yield plain(_tolerance(document["tolerance"]), DIM)
+    yield plain(_baseline(document["baseline"]), DIM)
+    if document["reproduce"]:
+        yield plain(f"Again: {document['reproduce']}", DIM)
+
+
+def _tolerance(tolerance: Document) -> str:
+    most = fig.duration(tolerance["ns"])
+    if tolerance["rule"] == "fixed":
+        return f"Neighbours may overlap by {most}."
+    share = fig.percent(tolerance["share"])
+    return f"Neighbours may overlap by {share} of their parent, at most {most}."
+
+
+def _baseline(baseline: Document) -> str:
+    return (
+        f"Normal means: {baseline['kind']}; an excess needs {baseline['min_traces']} of them with "
+        "the same root, a normal p95 needs 72 spans."
+    )
+
+
+def _common(common: Document, width: int) -> Iterator[RenderableType]:
+    items = common["items"]
+    if not items:
+        yield plain("Nothing stands out against the baseline.")
+        return
+    yield Text()
+    yield plain(fig.cut(len(items), common["total"]["value"], "bottlenecks"), STRONG)
+    yield common_table(items, width)
+
+
+def _listed(traces: Sequence[Document]) -> Iterator[RenderableType]:
+    yield Text()
+    yield plain(f"Slowest {fig.cut(min(MOST_LISTED, len(traces)), len(traces), 'traces')}", STRONG)
+    yield table(
+        TRACES,
+        [
+            (
+                trace["trace_id"],
+                _name(trace["root"]),
+                fig.duration(trace["duration_ns"]),
+                fig.count(trace["span_count"]),
+                _worst(trace),
+            )
+            for trace in traces[:MOST_LISTED]
+        ],
+    )
+
+
+def _name(span: Document) -> str:
+    return f"{span['service']} {span['operation']}"
+
+
+def _worst(trace: Document) -> str:
+    found = trace["bottlenecks"]
+    if not found:
+        return ""
+    reason = found[0]["reason"]
+    return _name(found[0]) + (f" ({reason})" if reason else "")
+
+
+def _trace(trace: Document, width: int) -> Iterator[RenderableType]:
+    yield plain(f"Trace {trace['trace_id']}", STRONG)
+    state = "failed after" if trace["failed"] else "took"
+    yield plain(
+        f"{_name(trace['root'])} {state} {fig.duration(trace['duration_ns'])}: "
+        f"{fig.count(trace['span_count'])} spans of {fig.count(trace['service_count'])} services, "
+        f"{fig.clock(trace['start'])}",
+        BAD if trace["failed"] else "",
+    )
+    yield Text()
+    if trace["outline"] is not None:
+        yield from waterfall(trace, width=width)
+        yield Text()
+    yield from _bottlenecks(trace["bottlenecks"], width)
+    yield from _quality(trace["quality"])
+
+
+def _bottlenecks(found: Sequence[Document], width: int) -> Iterator[RenderableType]:
+    if not found:
+        yield plain("It took no time.")
+        return
+    yield plain(_title(found), STRONG)
+    yield trace_table(found, width)
+
+
+def _title(found: Sequence[Document]) -> str:
+    if any(item["reason"] for item in found):
+        return "Bottlenecks"
+    if any(item["excess_ns"] is not None for item in found):
+        return "Where the time went (nothing stands out against the baseline)"
+    return "Where the time went (too few traces to say what is not normal)"
+
+
+def _quality(quality: Document) -> Iterator[RenderableType]:
+    flaws = [
+        text if quality[name] is True else f"{quality[name]} {text}"
+        for name, text in FLAWS.items()
+        if quality[name]
+    ]
+    if flaws:
+        yield plain(f"Quality: {'; '.join(flaws)}.", DIM)
