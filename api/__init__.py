@@ -1,0 +1,1 @@
+"""The web door: questions over HTTP, answered by the use cases in tracer.service."""

@@ -1,0 +1,63 @@
+"""The application: routes, guards and errors put together."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from fastapi import FastAPI
+
+from api import errors
+from api.guards import Guards
+from api.routes import (
+    baselines,
+    docs,
+    export,
+    health,
+    home,
+    imports,
+    metrics,
+    services,
+    slow_traces,
+    traces,
+)
+from tracer import __version__
+from tracer.service.serve import Service
+from tracer.settings import Settings
+
+DESCRIPTION = (
+    "Questions about traces. Every answer is a JSON document that names its schema; times are "
+    "nanoseconds since 1970 and RFC 3339; errors are problem details (RFC 9457)."
+)
+IMPORTS_AT_ONCE: Final = 2  # bodies of the largest size held in memory
+ROUTERS = (
+    home.router,
+    docs.router,
+    traces.router,
+    slow_traces.router,
+    services.router,
+    baselines.router,
+    imports.router,
+    export.router,
+    health.router,
+    metrics.router,
+)
+
+
+def create_app(service: Service, *, settings: Settings) -> FastAPI:
+    """The API of a running `service`; whoever started the service closes it."""
+    app = FastAPI(
+        title="tracer",
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url=None,  # the usual page loads its scripts from another host
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    app.state.service = service
+    app.state.import_room = asyncio.Semaphore(IMPORTS_AT_ONCE)
+    errors.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_middleware(Guards, settings=settings)
+    return app

@@ -1,0 +1,131 @@
+"""The documents as OpenAPI describes them. Answers are made by the use cases, not from these."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Document(BaseModel):
+    """Every document names its schema; members may be added within a version."""
+
+    model_config = ConfigDict(extra="allow")
+
+    schema_: str = Field(alias="schema", examples=["tracer.traces/1"])
+
+
+class Problem(BaseModel):
+    """Problem details, RFC 9457."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=["urn:tracer:bad-query"])
+    title: str
+    status: int
+    detail: str = Field(description="what is wrong, and the fix")
+    instance: str
+
+
+class Total(BaseModel):
+    """A count; not `exact` means at least this many."""
+
+    value: int
+    exact: bool
+
+
+class Root(BaseModel):
+    """The span a trace begins with."""
+
+    service: str
+    operation: str
+    span_id: str
+
+
+class TraceSummary(BaseModel):
+    """One trace in a list. Times in ns."""
+
+    model_config = ConfigDict(extra="allow")
+
+    trace_id: str = Field(description="32 lower-case hex digits")
+    root: Root
+    start: str = Field(description="RFC 3339")
+    start_ns: int
+    duration_ns: int
+    span_count: int
+    service_count: int
+    error_count: int
+    outcome: str = Field(description="ok or error")
+    provisional: bool = Field(description="not settled yet: may still change")
+
+
+class TraceList(Document):
+    """Traces, newest first."""
+
+    total: Total
+    traces: list[TraceSummary]
+    next_cursor: str | None
+
+
+class Trace(Document):
+    """One trace with its spans."""
+
+    trace_id: str
+    span_count: int
+    spans: list[dict[str, Any]]
+
+
+class Analysis(Document):
+    """Where the time of one trace went."""
+
+
+class SlowTraces(Document):
+    """What is slow, by how much against normal, and the traces that show it."""
+
+    affected: dict[str, Any]
+    bottlenecks: list[dict[str, Any]] = Field(description="ranked, worst first")
+    traces: list[dict[str, Any]]
+    quality: dict[str, Any]
+    reproduce: str = Field(description="the command that gives this answer")
+
+
+class Services(Document):
+    """Services that were seen in the range."""
+
+    services: list[dict[str, Any]]
+
+
+class Operations(Document):
+    """Operations of one service that were seen in the range."""
+
+    service: str
+    operations: list[dict[str, Any]]
+
+
+class Baselines(Document):
+    """What is normal, by operation and caller."""
+
+    baselines: list[dict[str, Any]]
+
+
+class Imported(Document):
+    """What an import stored."""
+
+    spans: int
+    rejected: int
+
+
+class Health(Document):
+    """Whether it works, and the truth about each part."""
+
+    ready: bool
+    parts: dict[str, str]
+
+
+def answers(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route: this document, or a problem."""
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {
+        200: {"model": model},
+        "default": {"model": Problem, "description": "A problem", "content": problem},
+    }

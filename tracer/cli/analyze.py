@@ -1,0 +1,84 @@
+"""`tracer analyze`."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tracer.cli import options
+from tracer.cli.files import FORMATS, file_format, remarks
+from tracer.cli.output import has_colour, note, show, show_json, width
+from tracer.errors import BadQuery
+from tracer.units import duration_ns
+
+NO_SKEW_CORRECTION = "clock skew is not corrected"
+
+
+@click.command("analyze")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--format", "form", type=click.Choice(FORMATS), default="auto", show_default=True)
+@options.overlap_tolerance
+@click.option(
+    "--no-skew-correction",
+    is_flag=True,
+    help="Take the clocks of all hosts as they are (this version always does).",
+)
+@options.limit(1000, 3, "traces drawn in full")
+@options.as_json
+def command(
+    *,
+    files: tuple[Path, ...],
+    form: str,
+    overlap_tolerance: str | None,
+    no_skew_correction: bool,
+    limit: int,
+    json_output: bool,
+) -> None:
+    """Where the time of the traces in FILES went, and what is slow against the others.
+
+    Needs no server and no data directory.
+
+    Example: tracer analyze trace.json --limit 1
+    """
+    tolerance = _tolerance_ns(overlap_tolerance)
+    from tracer.ingest.files.read import read_files
+    from tracer.report.json import analysis_document
+    from tracer.service.analyze import analyze
+
+    found = read_files(files, format=file_format(form), ingest_ns=time.time_ns())
+    said = remarks(found)
+    for remark in said:
+        note(remark)
+    document: dict[str, Any] = analysis_document(
+        analyze(found.records, tolerance_ns=tolerance),
+        reproduce=_reproduce(files, form, overlap_tolerance),
+    )
+    document["quality"]["skew_corrected"] = False
+    document["notes"] = [*said, NO_SKEW_CORRECTION]
+    if json_output:
+        show_json(document)
+        return
+    from tracer.report.text import analysis_text
+
+    show(analysis_text(document, width=width(), colour=has_colour(), most_traces=limit))
+
+
+def _tolerance_ns(text: str | None) -> int | None:
+    """`1ms`, or `0` for none; None leaves the default."""
+    if text is None:
+        return None
+    try:
+        return 0 if text.strip() == "0" else duration_ns(text)
+    except BadQuery as error:
+        raise BadQuery(f"--overlap-tolerance: {error}") from error
+
+
+def _reproduce(files: tuple[Path, ...], form: str, overlap_tolerance: str | None) -> str:
+    words = ["tracer", "analyze", *map(str, files)]
+    words += ["--format", form] if form != "auto" else []
+    words += ["--overlap-tolerance", overlap_tolerance] if overlap_tolerance else []
+    return shlex.join(words)

@@ -1,0 +1,166 @@
+"""Asks a running tracer over HTTP; its problems come back as the errors they were."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from tracer import errors
+from tracer.errors import BadInput, TooLarge, TracerError, Unavailable
+from tracer.settings import LOOPBACK
+
+if TYPE_CHECKING:
+    from tracer.columns.records import SpanRecords
+
+API: Final = "/api/v1"
+CONNECT_S: Final = 5.0
+ANSWER_S: Final = 120.0
+Document = dict[str, Any]
+_KINDS: Final = {
+    "urn:tracer:" + re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower(): kind
+    for kind in errors.CODES
+}
+
+
+class Remote:
+    """A tracer at a URL. Raises Unavailable when it cannot be reached, BadInput for no URL."""
+
+    def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise BadInput(f"server {url!r} is not a URL; write it like http://127.0.0.1:8000")
+        self.name = url.rstrip("/")
+        self._client = httpx.Client(
+            base_url=self.name,
+            timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S),
+            transport=transport,
+            trust_env=parts.hostname not in LOOPBACK,  # no proxy to this machine
+        )
+
+    def __enter__(self) -> Remote:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._client.close()
+
+    def slow_traces(self, words: Mapping[str, Any]) -> Document:
+        """`tracer.slow-traces/1`."""
+        return self._ask("/slow-traces", words)
+
+    def trace(self, trace_id: str) -> Document:
+        """`tracer.trace/1`."""
+        return self._ask(f"/traces/{_part(trace_id)}", {})
+
+    def trace_otlp(self, trace_id: str) -> Document:
+        """OTLP/JSON TracesData."""
+        return self._ask(f"/traces/{_part(trace_id)}", {"format": "otlp"})
+
+    def analysis(self, trace_id: str, words: Mapping[str, Any]) -> Document:
+        """`tracer.analysis/1`."""
+        return self._ask(f"/traces/{_part(trace_id)}/analysis", words)
+
+    def services(self, words: Mapping[str, Any]) -> Document:
+        """`tracer.services/1`."""
+        return self._ask("/services", words)
+
+    def operations(self, service: str, words: Mapping[str, Any]) -> Document:
+        """`tracer.operations/1`."""
+        return self._ask(f"/services/{_part(service)}/operations", words)
+
+    def baselines(self, words: Mapping[str, Any]) -> Document:
+        """`tracer.baselines/1`."""
+        return self._ask("/baselines", words)
+
+    def export(self, words: Mapping[str, Any]) -> Iterator[bytes]:
+        """OTLP JSON lines, in pieces of any size."""
+        try:
+            with self._client.stream("GET", f"{API}/export", params=dict(words)) as response:
+                if response.is_error:
+                    response.read()
+                    raise _error_of(self.name, response)
+                yield from response.iter_bytes()
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
+
+    def store(self, records: SpanRecords) -> Document:
+        """`tracer.import/1`. What is too large for one request is sent in halves."""
+        from tracer.ingest.otlp.encode import to_otlp_json
+        from tracer.ingest.otlp.otlp_json import request_from_document
+
+        body = request_from_document(to_otlp_json(records))
+        try:
+            return self._send("POST", "/imports", content=body)
+        except TooLarge:
+            if len(records) < 2:
+                raise
+        half = len(records) // 2
+        parts = [
+            self.store(replace(records, batch=part))
+            for part in (records.batch.slice(0, half), records.batch.slice(half))
+        ]
+        return {
+            **parts[0],
+            "spans": sum(part["spans"] for part in parts),
+            "rejected": sum(part["rejected"] for part in parts),
+        }
+
+    def finish(self) -> None:
+        """The server analyses by itself."""
+
+    def _ask(self, path: str, words: Mapping[str, Any]) -> Document:
+        return self._send("GET", path, params=dict(words))
+
+    def _send(self, method: str, path: str, **request: Any) -> Document:
+        headers = {"Content-Type": "application/x-protobuf"} if "content" in request else {}
+        try:
+            response = self._client.request(method, API + path, headers=headers, **request)
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
+        if response.is_error:
+            raise _error_of(self.name, response)
+        return _document(self.name, response)
+
+    def _unreachable(self, error: httpx.HTTPError) -> Unavailable:
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            return Unavailable(
+                f"no tracer answers at {self.name} ({error}); "
+                "start one with tracer serve, or name another with --server"
+            )
+        return Unavailable(f"{self.name} did not answer: {error or type(error).__name__}")
+
+
+def _part(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _error_of(name: str, response: httpx.Response) -> TracerError:
+    """The error that a problem document stands for."""
+    problem = _document(name, response)
+    kind = _KINDS.get(str(problem.get("type")))
+    detail = str(problem.get("detail", f"HTTP {response.status_code}"))
+    if kind is None:
+        kind = BadInput if response.is_client_error else Unavailable
+    return kind(detail)
+
+
+def _document(name: str, response: httpx.Response) -> Document:
+    try:
+        document = response.json()
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise Unavailable(
+            f"{name} answered HTTP {response.status_code} without a document; is it a tracer?"
+        )
+    return document

@@ -1,0 +1,168 @@
+"""`tracer serve`: the one command that knows the web door.
+
+    bind API port -> open store, start receivers -> serve -> signal -> stop API -> drain -> close
+
+The API's port is bound first, so that its real address can stand in the lock of the data
+directory; it answers once everything else runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from tracer.cli.output import note
+from tracer.cli.settings_flags import settings_flags
+from tracer.errors import BadSetting
+from tracer.settings import Settings, load
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from tracer.service.serve import Service
+
+API_GRACE_S: Final = 10
+REACHABLE_AS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
+
+
+@click.command("serve")
+@settings_flags
+@click.option("--config", metavar="FILE", help="TOML file with settings [$TRACER_CONFIG].")
+@click.option(
+    "--ports-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the ports to this file as JSON once ready (port 0 picks a free one).",
+)
+def command(config: str | None, ports_file: Path | None, **flags: str | None) -> None:
+    """Receive traces, analyse them and answer questions, in one process.
+
+    Every flag is also a variable (--api-port is TRACER_API_PORT) and a key of the settings file
+    (api_port). Ends on SIGTERM or Ctrl-C once everything accepted is stored.
+
+    Example: tracer serve --data ./data --otlp-grpc-port 4317
+    """
+    settings = load(flags, os.environ, config)
+    from tracer.telemetry import configure_logging
+
+    configure_logging(settings.log_level)
+    if ports_file:
+        _writable(ports_file)
+    with _until_signal() as stop:
+        _serve(settings, ports_file, stop)
+
+
+class _Stop:
+    """Whether a signal came, and the server to tell."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.server: uvicorn.Server | None = None
+
+    def ask(self, number: int, frame: FrameType | None) -> None:
+        """The signal handler. A second signal changes nothing: what is accepted gets stored."""
+        self.asked = True
+        if self.server is not None:
+            self.server.should_exit = True
+
+
+@contextmanager
+def _until_signal() -> Iterator[_Stop]:
+    stop = _Stop()
+    before = {one: signal.signal(one, stop.ask) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _serve(settings: Settings, ports_file: Path | None, stop: _Stop) -> None:
+    from tracer.ingest.otlp.listen import address, listening_socket
+    from tracer.service.serve import start_service
+
+    listener = listening_socket(settings.host, settings.api_port, "--api-port")
+    with listener:
+        # Connections inherit it; without, each answer on a kept connection waits 40 ms for an ACK.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        api_port = int(listener.getsockname()[1])
+        shown_host = REACHABLE_AS.get(settings.host, settings.host)
+        api_url = f"http://{address(shown_host, api_port)}"
+        service = start_service(settings, api_url=api_url)
+        try:
+
+            def ready() -> None:
+                note(
+                    f"tracer is ready: API {api_url}, "
+                    f"OTLP/gRPC {address(shown_host, service.grpc_port)}, "
+                    f"OTLP/HTTP http://{address(shown_host, service.http_port)}/v1/traces"
+                )
+                if ports_file:
+                    _write_ports(ports_file, service, api_port)
+
+            _answer(service, settings, listener, stop, ready)
+        finally:
+            service.close()
+            if ports_file:
+                ports_file.unlink(missing_ok=True)
+
+
+def _answer(
+    service: Service,
+    settings: Settings,
+    listener: socket.socket,
+    stop: _Stop,
+    ready: Callable[[], None],
+) -> None:
+    """The API in this thread until it is asked to stop."""
+    import uvicorn
+
+    from api.app import create_app
+
+    class Announcing(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                ready()
+
+    config = uvicorn.Config(
+        create_app(service, settings=settings),
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=API_GRACE_S,
+    )
+    stop.server = Announcing(config)
+    if not stop.asked:
+        stop.server.run([listener])
+
+
+def _writable(path: Path) -> None:
+    """Takes away what an earlier run left. Raises BadSetting when the directory cannot be used."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise BadSetting(f"--ports-file {str(path)!r}: {error.strerror}") from error
+    if not path.parent.is_dir():
+        raise BadSetting(f"--ports-file {str(path)!r}: its directory does not exist; make it")
+
+
+def _write_ports(path: Path, service: Service, api_port: int) -> None:
+    ports: dict[str, Any] = {
+        "otlp_grpc": service.grpc_port,
+        "otlp_http": service.http_port,
+        "api": api_port,
+    }
+    beside = path.with_name(f"{path.name}.part")
+    beside.write_text(json.dumps(ports) + "\n", encoding="utf-8")
+    beside.replace(path)  # whoever waits for the file finds it whole
