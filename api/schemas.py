@@ -92,6 +92,7 @@ class SlowTraces(Document):
 class Services(Document):
     """Services that were seen in the range."""
 
+    total: dict[str, Any]
     services: list[dict[str, Any]]
 
 
@@ -99,6 +100,7 @@ class Operations(Document):
     """Operations of one service that were seen in the range."""
 
     service: str
+    total: dict[str, Any]
     operations: list[dict[str, Any]]
 
 

@@ -57,7 +57,8 @@ def test_a_bad_setting_names_itself_its_value_and_the_fix(
 
 
 @pytest.mark.parametrize(
-    ("text", "word"), [("nonsense = 1\n", "nonsense"), ("= 1\n", "not TOML"), (None, "No such file")]
+    ("text", "word"),
+    [("nonsense = 1\n", "nonsense"), ("= 1\n", "not TOML"), (None, "No such file")],
 )
 def test_a_bad_file_is_refused_by_name(tmp_path: Path, text: str | None, word: str) -> None:
     path = tmp_path / "t.toml"

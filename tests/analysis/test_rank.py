@@ -105,6 +105,22 @@ def test_calls_in_a_row_that_used_to_run_at_once_lost_parallelism() -> None:
     assert found[0] == ("items", "SELECT", "lost parallelism", "cause")
 
 
+def test_what_became_slow_and_so_critical_is_slower() -> None:
+    """Usually hidden beside something longer; the longer it takes, the more of it is waited for."""
+
+    def page(trace: int, side_ms: int) -> list[Line]:
+        start = trace * 1_000 * MS
+        end = start + (max(side_ms, 45) + 5) * MS
+        return [
+            Line(trace, 1, 0, start, end, "web", "page", 2),
+            Line(trace, 2, 1, start, start + 45 * MS, "web", "long", 1),
+            Line(trace, 3, 1, start, start + side_ms * MS, "db", "side", 3),
+        ]
+
+    normal = [line for trace in range(1, 60) for line in page(trace, 10)]
+    assert odd_one_out(page(ODD, 90), normal)[0] == ("db", "side", "slower", "cause")
+
+
 def test_a_path_never_seen_before_is_new() -> None:
     extra = basket(ODD)
     root = extra[0]

@@ -7,6 +7,8 @@ beyond its usual share is what it added to the trace:
              - median of the same over the baseline's traces of this root, 0 where it is absent
 
 The reason is the factor that grew most in  critical = calls x self time per call x critical share.
+A share that grew is the reason only where neither other factor did: what takes longer, or is called
+more often, comes onto the critical path by that.
 
 Causes and symptoms. Critical time is exclusive: an ancestor that only waits longer has no excess of
 its own. Three kinds of symptom remain:
@@ -53,6 +55,7 @@ CAUSE, SYMPTOM = range(2)
 MIN_TRACES: Final = 10  # effective traces of the same root; fewer say nothing about a median
 NEW_BELOW: Final = 0.01  # a path in fewer of the baseline's traces than this is new
 SMALL_SHARE: Final = 0.01  # of the root's duration: not worth a line where nothing is inferred
+_GROWN: Final = 1.2  # time per call or calls: more is a reason of its own
 _CARRIED: Final = 1.25  # calls grew no more than this beyond the caller's
 
 
@@ -181,7 +184,8 @@ def _reasons(sums: PathSums, usual: Typical) -> NDArray[np.int8]:
             np.maximum(share, 1e-2) / np.maximum(usual_share, 1e-2),
         ]
     )
-    reason = np.argmax(grown, axis=0)
+    own = np.argmax(grown[:LOST_PARALLELISM], axis=0)
+    reason = np.where(grown[own, np.arange(len(own))] > _GROWN, own, np.argmax(grown, axis=0))
     reason = np.where(usual.calls == 0, MORE_CALLS, reason)
     return np.where(usual.presence < NEW_BELOW, NEW_PATH, reason).astype(np.int8)
 

@@ -46,7 +46,7 @@ def command(
     """
     tolerance = _tolerance_ns(overlap_tolerance)
     from tracer.ingest.files.read import read_files
-    from tracer.report.json import analysis_document
+    from tracer.report.json import MOST_OUTLINES, analysis_document
     from tracer.service.analyze import analyze
 
     found = read_files(files, format=file_format(form), ingest_ns=time.time_ns())
@@ -56,6 +56,7 @@ def command(
     document: dict[str, Any] = analysis_document(
         analyze(found.records, tolerance_ns=tolerance),
         reproduce=_reproduce(files, form, overlap_tolerance),
+        most_outlines=max(limit, MOST_OUTLINES),
     )
     document["quality"]["skew_corrected"] = False
     document["notes"] = [*said, NO_SKEW_CORRECTION]

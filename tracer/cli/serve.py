@@ -91,8 +91,6 @@ def _serve(settings: Settings, ports_file: Path | None, stop: _Stop) -> None:
 
     listener = listening_socket(settings.host, settings.api_port, "--api-port")
     with listener:
-        # Connections inherit it; without, each answer on a kept connection waits 40 ms for an ACK.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         api_port = int(listener.getsockname()[1])
         shown_host = REACHABLE_AS.get(settings.host, settings.host)
         api_url = f"http://{address(shown_host, api_port)}"

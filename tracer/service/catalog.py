@@ -8,6 +8,7 @@ from tracer.errors import NotFound
 from tracer.service.context import Context, Window
 from tracer.service.histogram_rows import read_grouped
 
+MOST_ROWS = 1_000  # of one answer; the total says when there are more
 IDENTITY = ("ServiceName", "ServiceNamespace", "Environment", "TenantId")
 
 
@@ -18,13 +19,14 @@ def services(context: Context, window: Window) -> dict[str, Any]:
     return {
         "schema": "tracer.services/1",
         "window": window.document(),
+        "total": {"value": len(grouped.keys), "exact": True},
         "services": [
             {
                 **_identity(key),
                 "operations": sum(one[: len(IDENTITY)] == key for one in by_operation.keys),
                 **grouped.numbers(row),
             }
-            for row, key in enumerate(grouped.keys)
+            for row, key in enumerate(grouped.keys[:MOST_ROWS])
         ],
     }
 
@@ -41,6 +43,7 @@ def operations(context: Context, service: str, window: Window) -> dict[str, Any]
         "schema": "tracer.operations/1",
         "service": service,
         "window": window.document(),
+        "total": {"value": len(grouped.keys), "exact": True},
         "operations": [
             {
                 **_identity(key),
@@ -49,7 +52,7 @@ def operations(context: Context, service: str, window: Window) -> dict[str, Any]
                 **grouped.numbers(row),
                 "exemplar_trace_id": grouped.exemplar[row],
             }
-            for row, key in enumerate(grouped.keys)
+            for row, key in enumerate(grouped.keys[:MOST_ROWS])
         ],
     }
 

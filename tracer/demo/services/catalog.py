@@ -19,7 +19,7 @@ from tracer.demo.switches import Switches
 
 PRODUCTS: Final = 1500
 REVIEWS_EACH: Final = 100
-SHOWN: Final = 60  # reviews on a product page
+SHOWN: Final = 80  # reviews on a product page
 CATEGORIES: Final = 12
 
 _INDEX: Final = "CREATE INDEX IF NOT EXISTS reviews_by_product ON reviews (product_id)"
