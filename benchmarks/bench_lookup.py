@@ -29,7 +29,7 @@ from tracer.store.reader import read_trace
 from tracer.store.store import open_store
 from tracer.store.writer import write_spans
 
-SPANS: Final = int(os.environ.get("BENCH_LOOKUP_SPANS", 2_000_000))
+SPANS: Final = int(os.environ.get("BENCH_LOOKUP_SPANS", "2000000"))
 LOOKUPS: Final = 300
 REQUESTS: Final = 96
 START_S: Final = 60.0
@@ -61,7 +61,8 @@ def _questions(context: Context) -> list[dict[str, Any]]:
     ids = [
         str(row[0])
         for row in context.engine.rows(
-            f"SELECT TraceId FROM otel_traces_trace_id_ts ORDER BY cityHash64(TraceId) LIMIT {LOOKUPS}"
+            "SELECT TraceId FROM otel_traces_trace_id_ts "
+            f"ORDER BY cityHash64(TraceId) LIMIT {LOOKUPS}"
         )
     ]
     random.Random(1).shuffle(ids)

@@ -1,14 +1,19 @@
 """How long each tier is kept: spans, facts, minute histograms, hourly histograms.
 
 Whole parts are dropped once all of their rows are over age. Spans and facts count from when they
-were taken in, so that an imported old file is kept as long as a fresh one.
+were taken in, so that an imported old file is kept as long as a fresh one. Spans of a day ago are
+compressed harder.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from tracer.settings import Settings
 from tracer.store.engine import Engine
 from tracer.units import NS_PER_S
+
+REPACK_S: Final = 86_400  # spans older than this are compressed harder
 
 
 def apply_retention(engine: Engine, settings: Settings) -> None:
@@ -37,8 +42,10 @@ def _rules(settings: Settings) -> dict[str, str]:
         f"{period} + toIntervalSecond({minutes}) WHERE Grain = 'minute', "
         f"{period} + toIntervalSecond({hours}) WHERE Grain = 'hour'"
     )
+    kept = f"toDateTime(IngestTime) + toIntervalSecond({raw})"
+    repacked = f"toDateTime(IngestTime) + toIntervalSecond({REPACK_S}) RECOMPRESS CODEC(ZSTD(3))"
     return {
-        "otel_traces": f"toDateTime(IngestTime) + toIntervalSecond({raw})",
+        "otel_traces": f"{kept}, {repacked}" if raw > REPACK_S else kept,
         "otel_traces_trace_id_ts": f"toDateTime(IngestTime) + toIntervalSecond({raw})",
         "tracer_facts": (f"toDateTime(intDiv(Version, 1000000000)) + toIntervalSecond({facts})"),
         "tracer_operations": tiers,
