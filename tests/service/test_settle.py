@@ -185,3 +185,31 @@ def test_spans_in_flight_hold_the_watermark_back(engine: Engine, clock: Clock) -
     write_spans(engine, records([span(1, 1, ingest=EPOCH)]))
     horizon.now = clock.now
     assert work.step() == 1
+
+
+def test_a_minute_of_another_analysis_is_rolled_up_again(
+    engine: Engine, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_spans(engine, records([span(1, 1)]))
+    clock.now = EPOCH + 300 * SECOND
+    with monkeypatch.context() as older:
+        older.setattr("tracer.store.rollups.ANALYSIS_VERSION", 0)
+        work = settler(engine, clock)
+        work.step()
+        work.close()
+    clock.now += SECOND
+    settler(engine, clock).step()
+    rows = engine.rows("SELECT AnalysisVersion FROM tracer_rollups ORDER BY Version")
+    assert [int(row[0]) for row in rows] == [0, 1]
+
+
+def test_spans_of_the_far_future_do_not_hold_anything_back(engine: Engine, clock: Clock) -> None:
+    year_2200 = 7_258_118_400 * SECOND
+    write_spans(engine, records([span(1, 1), span(2, 1, start=year_2200)]), imported=True)
+    work = settler(engine, clock)
+    clock.now = EPOCH + 300 * SECOND
+    assert work.step() == 2
+    work.close()
+    again = settler(engine, clock)
+    assert again.step() == 0
+    assert _rolled(engine) == [("GET /", 1.0)]

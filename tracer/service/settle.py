@@ -35,6 +35,7 @@ BATCH_TRACES = 20_000
 REMEMBERED_NS = 600 * NS_PER_S  # a retried export may touch a settled trace for this long
 PERSIST_EVERY_NS = 5 * NS_PER_S
 PAUSE_S = 1.0
+FUTURE_NS = 3_600 * NS_PER_S
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,12 @@ class Settler:
         )
         self._recent.append((self._watermark, np.sort(earlier.key)))
         for minute in rollups.touched_minutes(self._engine, after_version_ns=self._version):
-            self._dirty[minute] = self._version + 1
+            self._touch(minute, self._version + 1)
+
+    def _touch(self, minute_ns: int, version: int) -> None:
+        """A minute of the future, as an import may have, is left to the facts for good."""
+        if minute_ns <= self._now_ns() + FUTURE_NS:
+            self._dirty.setdefault(minute_ns, version)
 
     def step(self) -> int:
         """Analyses every trace that is ready; returns how many."""
@@ -170,7 +176,7 @@ class Settler:
         facts = analyse(spans).facts
         self._version = max(self._version + 1, self._now_ns())
         for minute in np.unique(facts.start_ns // rollups.MINUTE_NS).tolist():
-            self._dirty.setdefault(minute * rollups.MINUTE_NS, self._version)
+            self._touch(minute * rollups.MINUTE_NS, self._version)
         write_facts(self._engine, facts, version_ns=self._version)
         self.progress.traces += len(trace_ids)
         self.progress.spans += len(spans)

@@ -119,7 +119,7 @@ def _gone(engine: Engine, table: pa.Table, version_ns: int) -> pa.Table | None:
 
 def _write_paths(engine: Engine, paths: PathTable, now_ns: int) -> None:
     known = engine.arrow(
-        "SELECT DISTINCT PathId FROM tracer_paths WHERE PathId IN {ids:Array(UInt64)}",
+        "SELECT DISTINCT PathId FROM tracer_paths WHERE PathId IN {ids:Keys}",
         {"ids": paths.path_id.tolist()},
     )["PathId"].to_numpy()
     new = np.flatnonzero(~np.isin(paths.path_id, known))
@@ -150,7 +150,7 @@ def read_paths(engine: Engine, path_ids: NDArray[np.uint64] | None = None) -> Pa
     if path_ids is not None:
         where = (
             "WHERE PathId IN (WITH RECURSIVE up AS (SELECT PathId, ParentPathId FROM tracer_paths "
-            "WHERE PathId IN {ids:Array(UInt64)} UNION ALL SELECT p.PathId, p.ParentPathId "
+            "WHERE PathId IN {ids:Keys} UNION ALL SELECT p.PathId, p.ParentPathId "
             "FROM tracer_paths AS p JOIN up ON p.PathId = up.ParentPathId) SELECT PathId FROM up)"
         )
         parameters = {"ids": np.unique(path_ids).tolist()}

@@ -117,13 +117,15 @@ def _current(table: str, grain: str, window: Window) -> str:
 
 
 def touched_minutes(engine: Engine, *, after_version_ns: int) -> list[int]:
-    """Minutes with facts newer than `after_version_ns`, in order."""
+    """Minutes with facts newer than `after_version_ns`, or rolled up by another analysis."""
     rows = engine.rows(
         f"SELECT DISTINCT intDiv(StartNs, {MINUTE_NS}) * {MINUTE_NS} AS minute FROM tracer_facts "
-        "WHERE Version > {after:UInt64} ORDER BY minute",
-        {"after": after_version_ns},
+        "WHERE Version > {after:UInt64} UNION DISTINCT "
+        "SELECT PeriodNs FROM tracer_rollups WHERE Grain = 'minute' GROUP BY PeriodNs "
+        "HAVING argMax(AnalysisVersion, Version) != {analysis:UInt16}",
+        {"after": after_version_ns, "analysis": ANALYSIS_VERSION},
     )
-    return [int(row[0]) for row in rows]
+    return sorted(int(row[0]) for row in rows)
 
 
 def roll_up_minute(engine: Engine, minute_ns: int, *, version_ns: int) -> None:
@@ -262,7 +264,7 @@ def read_path_sums(engine: Engine, window: Window, path_ids: list[int]) -> pa.Ta
     """Histograms of what a trace spends, by call path; rows sorted by PathId."""
     rows = _sources(engine, window, "tracer_path_sums", SUMS_FROM_FACTS)
     return engine.arrow(
-        f"SELECT PathId, {_MERGED_SUMS} FROM ({rows}) AS r WHERE PathId IN {{paths:Array(UInt64)}} "
+        f"SELECT PathId, {_MERGED_SUMS} FROM ({rows}) AS r WHERE PathId IN {{paths:Keys}} "
         "GROUP BY PathId ORDER BY PathId",
         {"paths": path_ids},
     )
