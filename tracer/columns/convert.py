@@ -36,21 +36,32 @@ def columns_from_records(records: SpanRecords) -> SpanColumns:
     room_ns = _LATEST_NS - np.maximum(start_ns, 0).astype(np.uint64)
     end_ns = start_ns + np.minimum(duration_ns, room_ns).astype(np.int64)
     end_ns -= np.minimum(backwards_ns, np.maximum(start_ns, 0).astype(np.uint64)).astype(np.int64)
-    service, services = _identities(batch)
-    operation, operations = _words(batch.column("SpanName"))
-    version, versions = _words(batch.column("ServiceVersion"))
-    return SpanColumns(
+    return with_names(
+        batch,
         trace_hi=trace_id[0],
         trace_lo=trace_id[1],
         span_id=hex_words(batch.column("SpanId"), 1)[0],
         parent_span_id=hex_words(batch.column("ParentSpanId"), 1)[0],
         start_ns=start_ns,
         end_ns=end_ns,
+        dropped=np.any([_numbers(batch.column(name), np.uint32) > 0 for name in _DROPPED], axis=0),
+        weight=_numbers(batch.column("SamplingWeight"), np.float64),
+    )
+
+
+def with_names(batch: pa.RecordBatch, **numbers: NDArray[Any]) -> SpanColumns:
+    """Columns of `numbers` and of the names in `batch`, dictionaries that become codes.
+
+    `numbers` are the numeric fields of SpanColumns that are no codes.
+    """
+    service, services = _identities(batch)
+    operation, operations = _words(batch.column("SpanName"))
+    version, versions = _words(batch.column("ServiceVersion"))
+    return SpanColumns(
+        **numbers,
         kind=_enum(batch.column("SpanKind"), SPAN_KINDS),
         status=_enum(batch.column("StatusCode"), STATUS_CODES),
         sends_message=_enum(batch.column("MessagingOperation"), ("", *SEND_OPERATIONS)) > 0,
-        dropped=np.any([_numbers(batch.column(name), np.uint32) > 0 for name in _DROPPED], axis=0),
-        weight=_numbers(batch.column("SamplingWeight"), np.float64),
         service=service,
         operation=operation,
         version=version,

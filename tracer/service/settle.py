@@ -175,9 +175,10 @@ class Settler:
             return
         facts = analyse(spans).facts
         self._version = max(self._version + 1, self._now_ns())
-        for minute in np.unique(facts.start_ns // rollups.MINUTE_NS).tolist():
+        taken_back_ns = write_facts(self._engine, facts, version_ns=self._version)
+        starts_ns = np.concatenate([facts.start_ns, np.array(taken_back_ns, np.int64)])
+        for minute in np.unique(starts_ns // rollups.MINUTE_NS).tolist():
             self._touch(minute * rollups.MINUTE_NS, self._version)
-        write_facts(self._engine, facts, version_ns=self._version)
         self.progress.traces += len(trace_ids)
         self.progress.spans += len(spans)
 

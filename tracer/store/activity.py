@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tracer.columns.schema import SPAN_KINDS, STATUS_CODES
-from tracer.columns.spans import SEND_OPERATIONS, ServiceIdentity, SpanColumns
+from tracer.columns.convert import with_names
+from tracer.columns.schema import WORD
+from tracer.columns.spans import SpanColumns
 from tracer.store.engine import Engine
 
 _COLUMNS = (
@@ -21,9 +23,22 @@ _COLUMNS = (
     "toUnixTimestamp64Nano(Timestamp) AS start_ns, "
     "start_ns + toInt64(Duration) - toInt64(EndsBeforeStartNs) AS end_ns, "
     "DroppedAttributesCount + DroppedEventsCount + DroppedLinksCount > 0 AS dropped, "
-    "SamplingWeight AS weight, SpanKind, StatusCode, MessagingOperation, SpanName, ServiceVersion, "
-    "TenantId, Environment, ServiceNamespace, ServiceName"
+    "SamplingWeight AS weight, "
 )
+_NUMBERS: Final[dict[str, type[np.generic]]] = {
+    "trace_hi": np.uint64,
+    "trace_lo": np.uint64,
+    "span_id": np.uint64,
+    "parent_span_id": np.uint64,
+    "start_ns": np.int64,
+    "end_ns": np.int64,
+    "dropped": np.bool_,
+    "weight": np.float64,
+}
+_NAMES: Final = [
+    *("TenantId", "Environment", "ServiceNamespace", "ServiceName", "ServiceVersion"),
+    *("SpanName", "SpanKind", "StatusCode", "MessagingOperation"),
+]
 
 
 @dataclass(frozen=True)
@@ -98,7 +113,7 @@ def read_spans(
         "AND IngestTime > fromUnixTimestamp64Nano({after:Int64})" if after_ns is not None else ""
     )
     table = engine.arrow(
-        f"SELECT {_COLUMNS} FROM otel_traces WHERE TraceId IN {{ids:Array(String)}} "
+        f"SELECT {_COLUMNS}{', '.join(_NAMES)} FROM otel_traces WHERE TraceId IN {{ids:Ids}} "
         "AND Timestamp >= fromUnixTimestamp64Nano({start:Int64}) "
         f"AND Timestamp <= fromUnixTimestamp64Nano({{end:Int64}}) {ingest}",
         {"ids": trace_ids, "start": start_ns, "end": end_ns, "after": after_ns or 0},
@@ -108,69 +123,19 @@ def read_spans(
 
 def span_columns(table: pa.Table) -> SpanColumns:
     """The engine's answer to `_COLUMNS` as columns for analysis."""
-    kind, kinds = _codes(table["SpanKind"])
-    status, statuses = _codes(table["StatusCode"])
-    messaging, messagings = _codes(table["MessagingOperation"])
-    operation, operations = _codes(table["SpanName"])
-    version, versions = _codes(table["ServiceVersion"])
-    service, services = _identities(table)
-
-    def numbers(name: str, dtype: type) -> NDArray[np.generic]:
-        return np.asarray(table[name].to_numpy()).astype(dtype, copy=False)
-
-    return SpanColumns(
-        trace_hi=numbers("trace_hi", np.uint64),  # type: ignore[arg-type]
-        trace_lo=numbers("trace_lo", np.uint64),  # type: ignore[arg-type]
-        span_id=numbers("span_id", np.uint64),  # type: ignore[arg-type]
-        parent_span_id=numbers("parent_span_id", np.uint64),  # type: ignore[arg-type]
-        start_ns=numbers("start_ns", np.int64),  # type: ignore[arg-type]
-        end_ns=numbers("end_ns", np.int64),  # type: ignore[arg-type]
-        kind=_lookup(kinds, SPAN_KINDS)[kind],
-        status=_lookup(statuses, STATUS_CODES)[status],
-        sends_message=np.array([m in SEND_OPERATIONS for m in messagings], np.bool_)[messaging],
-        dropped=numbers("dropped", np.bool_),  # type: ignore[arg-type]
-        weight=numbers("weight", np.float64),  # type: ignore[arg-type]
-        service=service,
-        operation=operation,
-        version=version,
-        services=services,
-        operations=operations,
-        versions=versions,
+    names = pa.RecordBatch.from_arrays([_dictionary(table[name]) for name in _NAMES], names=_NAMES)
+    return with_names(
+        names,
+        **{
+            name: np.asarray(table[name].to_numpy()).astype(dtype, copy=False)
+            for name, dtype in _NUMBERS.items()
+        },
     )
 
 
-def _codes(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    if not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode()
+def _dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """One array with one dictionary, also of no rows."""
+    if column.num_chunks == 0:
+        return pa.array([], WORD)
     whole = column.unify_dictionaries().combine_chunks()
-    if isinstance(whole, pa.ChunkedArray):
-        whole = (
-            whole.chunk(0)
-            if whole.num_chunks
-            else pa.array([], pa.dictionary(pa.int32(), pa.string()))
-        )
-    words = tuple(str(word) for word in whole.dictionary.to_pylist())
-    return np.asarray(whole.indices.to_numpy(), np.int32), words or ("",)
-
-
-def _lookup(words: tuple[str, ...], known: tuple[str, ...]) -> NDArray[np.int8]:
-    return np.array([known.index(word) if word in known else 0 for word in words], np.int8)
-
-
-def _identities(table: pa.Table) -> tuple[NDArray[np.int32], tuple[ServiceIdentity, ...]]:
-    parts = [
-        _codes(table[name])
-        for name in ("TenantId", "Environment", "ServiceNamespace", "ServiceName")
-    ]
-    combined = np.zeros(table.num_rows, np.int64)
-    for codes, words in parts:
-        combined = combined * len(words) + codes
-    distinct, service = np.unique(combined, return_inverse=True)
-    identities = []
-    for value in distinct.tolist():
-        rest, names = value, []
-        for _, words in reversed(parts):
-            rest, code = divmod(rest, len(words))
-            names.append(words[code])
-        identities.append(ServiceIdentity(*reversed(names)))
-    return service.astype(np.int32), tuple(identities) or (ServiceIdentity("", "", "", ""),)
+    return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole

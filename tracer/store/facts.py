@@ -29,13 +29,13 @@ _COUNTS = {
 }
 
 
-def write_facts(engine: Engine, facts: TraceFacts, *, version_ns: int) -> None:
-    """Replaces what is known of every trace in `facts`, roots that are gone included.
+def write_facts(engine: Engine, facts: TraceFacts, *, version_ns: int) -> list[int]:
+    """Replaces what is known of every trace in `facts`; gives the starts of roots taken back.
 
     The paths are written first, so that no fact names a path that nobody knows.
     """
     if len(facts) == 0:
-        return
+        return []
     _write_paths(engine, facts.paths, version_ns)
     trace_id = hex_text(facts.trace_hi, facts.trace_lo)
     table = _table(facts, trace_id, version_ns)
@@ -43,6 +43,7 @@ def write_facts(engine: Engine, facts: TraceFacts, *, version_ns: int) -> None:
     if gone is not None:
         table = pa.concat_tables([table, gone.select(table.schema.names).cast(table.schema)])
     engine.insert("tracer_facts", table, ANY_PARTITIONS)
+    return [] if gone is None else [int(start) for start in gone["StartNs"].to_pylist()]
 
 
 def _table(facts: TraceFacts, trace_id: pa.Array, version_ns: int) -> pa.Table:
