@@ -176,6 +176,40 @@ def test_a_minute_touched_again_is_rolled_up_again(engine: Engine, clock: Clock)
     assert _rolled(engine) == [("GET /", 2.0)]
 
 
+def test_a_minute_that_loses_a_fragment_is_rolled_up_again(engine: Engine, clock: Clock) -> None:
+    minute = 60 * SECOND
+    next_minute = EPOCH // minute * minute + minute
+    write_spans(engine, records([span(1, 2, 1, start=next_minute, name="child")]))
+    work = settler(engine, clock)
+    clock.now = EPOCH + 300 * SECOND
+    work.step()
+    late = {"start": next_minute - SECOND, "duration": 2 * SECOND, "ingest": clock.now}
+    write_spans(engine, records([span(1, 1, name="root", **late)]))
+    clock.now += 11 * SECOND
+    work.step()
+    assert sorted(_rolled(engine)) == [("child", 1.0), ("root", 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("late", "spans_by_root"),
+    [(1, {sid(1): 2}), (5, {sid(1): 2, sid(5): 1})],
+    ids=["a retry of the root", "a second root"],
+)
+def test_a_root_long_after_its_trace_was_settled_takes_nothing_away(
+    engine: Engine, clock: Clock, late: int, spans_by_root: dict[str, int]
+) -> None:
+    write_spans(engine, records([span(1, 1, duration=100)]))
+    write_spans(engine, records([span(1, 2, 1, duration=40)]))
+    work = settler(engine, clock)
+    for later_s in (20, 1200, 2400):  # beyond what is remembered of settled traces
+        clock.now = EPOCH + later_s * SECOND
+        work.step()
+    write_spans(engine, records([span(1, late, duration=100, ingest=clock.now)]))
+    clock.now += 11 * SECOND
+    assert work.step() == 1
+    assert {row[1]: row[2] for row in facts(engine)} == spans_by_root
+
+
 def test_spans_in_flight_hold_the_watermark_back(engine: Engine, clock: Clock) -> None:
     """A block whose ingest time is taken but whose insert still runs must not be passed over."""
     horizon = Clock(EPOCH - 1)

@@ -124,6 +124,41 @@ def test_with_nothing_before_the_window_judges_itself(context: Context) -> None:
     assert answer["bottlenecks"][0]["operation"] == "SELECT items"
 
 
+def test_filters_do_not_change_what_is_normal(context: Context) -> None:
+    """Also when the window judges itself: the slow ones alone must not be their own normal."""
+    whole = _query(baseline=None, window=Window(EPOCH, END))
+    free = slow_traces(context, whole)["bottlenecks"][0]
+    for changed in ({"service": "cart"}, {"min_duration_ns": 100 * MS}):
+        asked = _query(baseline=None, window=Window(EPOCH, END), **changed)
+        found = slow_traces(context, asked)["bottlenecks"][0]
+        for field in ("operation", "usual_ns", "expected_p95_ns", "usual_calls", "reason"):
+            assert found[field] == free[field], (changed, field)
+
+
+def test_the_numbers_of_a_bottleneck_fit_each_other(context: Context) -> None:
+    for found in slow_traces(context, _query())["bottlenecks"]:
+        if found["role"] == "cause":
+            assert found["critical_ns"] - found["usual_ns"] == pytest.approx(
+                found["excess_ns"], rel=0.15
+            )
+        if found["expected_p95_ns"]:
+            ratio = found["duration_ns"] / found["expected_p95_ns"]
+            assert found["deviation_percent"] == pytest.approx((ratio - 1) * 100, abs=0.1)
+        assert (found["calls"] > found["usual_calls"]) == (found["reason"] == "more calls")
+
+
+def test_with_too_few_traces_the_time_is_shown_and_nothing_inferred() -> None:
+    with fresh_engine() as engine:
+        spans = [one for number in (1, 2) for one in _trace(number, FAULT_AT + number, 50)]
+        write_spans(engine, records(spans))
+        context = _context(engine)
+        settle_all(context)
+        answer = slow_traces(context, _query(baseline=None, min_duration_ns=1))
+    worst = answer["bottlenecks"][0]
+    assert worst["operation"] == "SELECT items"
+    assert (worst["excess_ns"], worst["reason"], worst["share_of_excess"]) == (None, None, None)
+
+
 def test_a_duration_can_be_the_rule(context: Context) -> None:
     answer = slow_traces(context, _query(min_duration_ns=200 * MS))
     assert answer["affected"]["requests"] == {"value": 20, "exact": True}

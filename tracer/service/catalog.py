@@ -7,6 +7,7 @@ from typing import Any
 from tracer.errors import NotFound
 from tracer.service.context import Context, Window
 from tracer.service.histogram_rows import read_grouped
+from tracer.store.activity import count_waiting
 
 MOST_ROWS = 1_000  # of one answer; the total says when there are more
 IDENTITY = ("ServiceName", "ServiceNamespace", "Environment", "TenantId")
@@ -20,6 +21,7 @@ def services(context: Context, window: Window) -> dict[str, Any]:
         "schema": "tracer.services/1",
         "window": window.document(),
         "total": {"value": len(grouped.keys), "exact": True},
+        "waiting_traces": None if grouped.keys else count_waiting(context.engine),
         "services": [
             {
                 **_identity(key),

@@ -100,8 +100,11 @@ def _cursor(position: tuple[int, str]) -> str:
 def _position(cursor: str) -> tuple[int, str]:
     try:
         at, trace_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        return int(at), str(trace_id)
-    except (ValueError, TypeError, binascii.Error) as error:
+        position = int(at), str(trace_id)
+        if not 0 <= position[0] < 2**63:
+            raise ValueError(at)
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error) as error:
         raise BadQuery(
             f"cursor {cursor!r} is not one of ours; use next_cursor of the page before"
         ) from error
+    return position

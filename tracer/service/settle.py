@@ -149,8 +149,8 @@ class Settler:
     def _analyse(self, batch: stored.Activity, again: NDArray[np.bool_]) -> None:
         """Facts of one batch. Traces that were here before are read whole, whatever their age."""
         ids = batch.trace_id.tolist()
-        orphaned = stored.missing_roots(self._engine, ids)
-        whole = again | ~batch.has_root | np.array([one in orphaned for one in ids], np.bool_)
+        known = stored.analysed(self._engine, ids)
+        whole = again | ~batch.has_root | np.array([one in known for one in ids], np.bool_)
         fresh = batch.take(~whole)
         if len(fresh):
             self._write(
@@ -160,9 +160,9 @@ class Settler:
                 after_ns=int(fresh.first_ingest_ns.min()) - 1,
             )
         if whole.any():
-            known = batch.take(whole).trace_id.tolist()
-            start_ns, end_ns = stored.read_bounds(self._engine, known)
-            self._write(known, start_ns=start_ns, end_ns=end_ns, after_ns=None)
+            ids = batch.take(whole).trace_id.tolist()
+            start_ns, end_ns = stored.read_bounds(self._engine, ids)
+            self._write(ids, start_ns=start_ns, end_ns=end_ns, after_ns=None)
         self._done.update(zip(batch.key.tolist(), batch.last_ingest_ns.tolist(), strict=True))
 
     def _write(

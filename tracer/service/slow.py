@@ -8,24 +8,21 @@ Slow is what lasts longer than `min_duration`, or else longer than the normal p9
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer.analysis.aggregate import aggregate
-from tracer.analysis.baseline import baselines_from_facts
 from tracer.analysis.quantiles import NO_BUCKET, estimate, quantile, select
-from tracer.analysis.rank import REASONS, ROLES, Bottlenecks, rank
 from tracer.columns.baselines import Baselines
 from tracer.columns.buckets import middle_ns
 from tracer.columns.facts import PathTable, TraceFacts
-from tracer.columns.ids import trace_id_text
-from tracer.columns.schema import SPAN_KINDS
 from tracer.service.context import Context, Window
 from tracer.service.normal import Normal, choose, operation_paths, read_baselines
+from tracer.service.slow_bottlenecks import common_bottlenecks, trace_ids
 from tracer.service.slow_traces import trace_answers
+from tracer.store.activity import count_waiting
 from tracer.store.facts import read_facts, read_paths
 from tracer.store.search import distinct_users
 from tracer.store.slow import RootLimit, count_slow, root_counts, slow_where
@@ -33,6 +30,7 @@ from tracer.units import rfc3339, short_duration
 
 JUDGED: Final = 5_000  # slow traces whose call paths are compared; more are sampled by id
 RANKED: Final = 20
+OWN: Final = "p95 of this window"  # where the limit of a root came from
 
 
 @dataclass(frozen=True)
@@ -60,8 +58,9 @@ def slow_traces(context: Context, query: SlowQuery) -> dict[str, Any]:
     slow = read_facts(
         context.engine, where, parameters, order="cityHash64(TraceId), RootSpanId", limit=JUDGED
     )
-    baselines, leave_one_out = _baselines(context, query, normal, slow)
-    ranked = rank(slow, baselines, leave_one_out=leave_one_out)
+    baselines = _baselines(context, query, normal, slow)
+    leave_one_out = not normal.windows  # then each trace is judged without its own share
+    found_bottlenecks = common_bottlenecks(slow, baselines, leave_one_out=leave_one_out)
     worst = read_facts(
         context.engine, where, parameters, order="DurationNs DESC, TraceId", limit=query.limit
     )
@@ -74,10 +73,15 @@ def slow_traces(context: Context, query: SlowQuery) -> dict[str, Any]:
             "traces": round(_root_total(baselines, roots)),
             "leave_one_out": leave_one_out,
         },
-        "rule": {"slow_means": _rule(query, limits), "min_duration_ns": query.min_duration_ns},
+        "rule": {
+            "slow_means": _rule(query, normal, limits),
+            "min_duration_ns": query.min_duration_ns,
+        },
         "affected": _affected(context, query, found, slow, sum(counts.values())),
-        "bottlenecks": _common(slow, ranked, baselines),
+        "bottlenecks": found_bottlenecks[:RANKED],
+        "bottlenecks_total": len(found_bottlenecks),
         "traces": trace_answers(context, worst, baselines, leave_one_out=leave_one_out),
+        "waiting_traces": None if counts else count_waiting(context.engine),
         "quality": _quality(slow, found),
         "reproduce": _reproduce(query, normal),
     }
@@ -116,7 +120,7 @@ def _own_limits(context: Context, query: SlowQuery, path_ids: list[int]) -> list
         at = int(np.searchsorted(own.key, np.uint64(path_id)))
         if at < len(own.key) and int(own.key[at]) == path_id:
             p95 = quantile(select(own.durations, np.array([at])), 0.95)
-            limits.append(RootLimit(path_id, round(_middle(p95)), "p95 of this window"))
+            limits.append(RootLimit(path_id, round(_middle(p95)), OWN))
     return limits
 
 
@@ -124,16 +128,10 @@ def _middle(bucket: NDArray[np.int32]) -> float:
     return float(middle_ns(bucket.astype(np.int16))[0])
 
 
-def _baselines(
-    context: Context, query: SlowQuery, normal: Normal, slow: TraceFacts
-) -> tuple[Baselines, bool]:
-    """Of the normal windows; with none, the window judges itself, each trace without its own."""
-    if normal.windows:
-        return read_baselines(context, normal, slow.paths), False
-    if query.min_duration_ns is None and query.service is None:
-        whole = read_baselines(context, Normal((query.window,), "own"), slow.paths)
-        return whole, True
-    return baselines_from_facts(slow), True
+def _baselines(context: Context, query: SlowQuery, normal: Normal, slow: TraceFacts) -> Baselines:
+    """Of the normal windows; with none the whole window is normal, whatever was filtered."""
+    windows = normal if normal.windows else Normal((query.window,), "this window")
+    return read_baselines(context, windows, slow.paths)
 
 
 def _root_total(baselines: Baselines, roots: PathTable) -> float:
@@ -142,11 +140,20 @@ def _root_total(baselines: Baselines, roots: PathTable) -> float:
     return float(paths.calls.total[known].sum())
 
 
-def _rule(query: SlowQuery, limits: list[RootLimit]) -> str:
+def _rule(query: SlowQuery, normal: Normal, limits: list[RootLimit]) -> str:
     if query.min_duration_ns is not None:
         return f"the root lasts at least {short_duration(query.min_duration_ns)}"
-    sources = sorted({limit.source for limit in limits})
-    return f"the root lasts longer than the {' or the '.join(sources) or 'normal p95'} of its kind"
+    if not normal.windows:
+        return (
+            "longer than the p95 of their kind in this very window, "
+            "so one in twenty by definition: there is nothing earlier to compare with"
+        )
+    if any(limit.source == OWN for limit in limits):
+        return (
+            "the root lasts longer than the normal p95 of its kind "
+            "(where too few are known: than its p95 in this window)"
+        )
+    return "the root lasts longer than the normal p95 of its kind"
 
 
 def _affected(
@@ -156,7 +163,7 @@ def _affected(
     if len(slow) and query.user_attributes:
         users = distinct_users(
             context.engine,
-            _trace_ids(slow),
+            trace_ids(slow),
             query.user_attributes,
             start_ns=int(slow.start_ns.min()),
             end_ns=int((slow.start_ns + slow.duration_ns).max()),
@@ -164,87 +171,10 @@ def _affected(
     return {
         "requests": {"value": found, "exact": True},
         "of": {"value": of, "exact": True},
+        "failed": {"value": int(slow.failed.sum()), "exact": found <= len(slow)},
         "users": None if users is None else {"value": users[1], "exact": found <= len(slow)},
         "user_attribute": users[0] if users else ",".join(query.user_attributes),
     }
-
-
-def _trace_ids(facts: TraceFacts) -> list[str]:
-    return [
-        trace_id_text(high, low)
-        for high, low in zip(facts.trace_hi.tolist(), facts.trace_lo.tolist(), strict=True)
-    ]
-
-
-def _common(slow: TraceFacts, ranked: Bottlenecks, baselines: Baselines) -> list[dict[str, Any]]:
-    """Bottlenecks over all slow traces, one entry an operation whatever paths lead to it."""
-    same = _one_row_per_operation(slow.paths)
-    by_operation = replace(ranked, path=same[ranked.path])
-    common = aggregate(by_operation)
-    if len(common) == 0:
-        return []
-    total = max(1, int(common.excess_ns[common.role == 0].sum()))
-    ids = _trace_ids(slow)
-    answers = []
-    for row in range(min(len(common), RANKED)):
-        rows = np.flatnonzero((by_operation.path == common.path[row]) & (by_operation.reason >= 0))
-        worst = rows[np.argmax(np.nan_to_num(ranked.excess_ns[rows]))]
-        path = int(ranked.path[worst])
-        traces = len(np.unique(ranked.root[rows]))
-        excess = int(common.excess_ns[row])
-        answers.append(
-            {
-                **_named(slow.paths, path),
-                "path": _chain(slow.paths, path),
-                "duration_ns": int(common.duration_ns[row]),
-                "expected_p95_ns": _number(common.expected_p95_ns[row]),
-                "deviation_percent": _rounded(common.deviation_percent[row]),
-                "excess_ns": excess // traces,
-                "total_excess_ns": excess,
-                "share_of_excess": excess / total if common.role[row] == 0 else None,
-                "calls": float(np.median(ranked.calls[rows])),
-                "traces": traces,
-                "reason": REASONS[common.reason[row]],
-                "role": ROLES[common.role[row]],
-                "baseline": {
-                    "usual_ns": _number(ranked.usual_ns[worst]),
-                    "traces_n_eff": float(ranked.traces_n_eff[worst]),
-                    "spans_n_eff": float(ranked.spans_n_eff[worst]),
-                },
-                "exemplar_trace_ids": [ids[one] for one in common.exemplars[row]],
-            }
-        )
-    del baselines
-    return answers
-
-
-def _one_row_per_operation(paths: PathTable) -> NDArray[np.intp]:
-    first: dict[tuple[Any, ...], int] = {}
-    keys = zip(paths.service, paths.operation, paths.kind.tolist(), strict=True)
-    return np.array([first.setdefault(key, row) for row, key in enumerate(keys)], np.intp)
-
-
-def _named(paths: PathTable, row: int) -> dict[str, Any]:
-    service = paths.service[row]
-    return {
-        "service": service.name,
-        "namespace": service.namespace,
-        "environment": service.environment,
-        "operation": paths.operation[row],
-        "kind": SPAN_KINDS[int(paths.kind[row])].lower(),
-    }
-
-
-def _chain(paths: PathTable, row: int) -> list[str]:
-    """'service operation' from the root down to the row."""
-    chain: list[str] = []
-    at = row
-    while True:
-        chain.append(f"{paths.service[at].name} {paths.operation[at]}")
-        above = int(paths.parent_path_id[at])
-        if above == 0:
-            return chain[::-1]
-        at = int(np.searchsorted(paths.path_id, np.uint64(above)))
 
 
 def _quality(slow: TraceFacts, found: int) -> dict[str, Any]:
@@ -274,11 +204,3 @@ def _reproduce(query: SlowQuery, normal: Normal) -> str:
     if query.min_duration_ns is not None:
         words += ["--min-duration", f"{query.min_duration_ns}ns"]
     return shlex.join([*words, "--limit", str(query.limit)])
-
-
-def _number(value: float) -> int | None:
-    return None if np.isnan(value) else round(float(value))
-
-
-def _rounded(value: float) -> float | None:
-    return None if np.isnan(value) else round(float(value), 1)

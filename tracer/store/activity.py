@@ -96,10 +96,20 @@ def read_bounds(engine: Engine, trace_ids: list[str]) -> tuple[int, int]:
     return int(rows[0][0]), int(rows[0][1])
 
 
-def missing_roots(engine: Engine, trace_ids: list[str]) -> set[str]:
-    """Which of these traces were settled without their root."""
+def count_waiting(engine: Engine) -> int:
+    """Traces of the last minutes that are stored and not analysed yet."""
     rows = engine.rows(
-        "SELECT DISTINCT TraceId FROM tracer_facts WHERE RootMissing = 1 AND TraceId IN {ids:Ids}",
+        "SELECT uniqExact(TraceId) FROM otel_traces_trace_id_ts "
+        "WHERE IngestTime > now64(9) - toIntervalMinute(10) "
+        "AND TraceId NOT IN (SELECT TraceId FROM tracer_facts)"
+    )
+    return int(rows[0][0])
+
+
+def analysed(engine: Engine, trace_ids: list[str]) -> set[str]:
+    """Which of these traces have facts, however old, or had."""
+    rows = engine.rows(
+        "SELECT DISTINCT TraceId FROM tracer_facts WHERE TraceId IN {ids:Ids}",
         {"ids": trace_ids},
     )
     return {str(row[0]) for row in rows}

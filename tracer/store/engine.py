@@ -183,11 +183,15 @@ def open_server(url: str, *, durable: bool) -> Engine:
             f"store {url!r} is not a ClickHouse URL; "
             "write clickhouse://user:password@host:8123/database"
         )
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise BadSetting(f"store {url!r} has no valid port; a port is 1..65535") from error
     secure = parts.scheme in ("clickhouses", "https")
     connect = {
         "interface": "https" if secure else "http",
         "host": parts.hostname,
-        "port": parts.port or (8443 if secure else 8123),
+        "port": port or (8443 if secure else 8123),
         "username": parts.username or "default",
         "password": parts.password or "",
     }

@@ -55,11 +55,18 @@ def owner_api(directory: Path) -> str:
     path = directory / LOCK_NAME
     if not path.exists():
         return ""
-    with path.open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return str(_read(path).get("api", ""))
+    try:
+        with path.open(encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return str(_read(path).get("api", ""))
+    except FileNotFoundError:
+        return ""  # released since
+    except OSError as error:
+        raise Unavailable(
+            f"data directory {directory} cannot be read ({error.strerror}); "
+            "name another with --data, or a running tracer with --server"
+        ) from error
     return ""
 
 

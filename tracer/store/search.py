@@ -79,9 +79,11 @@ def _where(wanted: SpanFilter) -> _Where:
     if wanted.failed is not None:
         where.add(f"StatusCode {'=' if wanted.failed else '!='} 'Error'")
     for place, (key, value) in enumerate(wanted.attributes):
+        # A map gives '' for a key it does not have.
+        there = "" if value else f"mapContains({{0}}, {{{{key{place}:String}}}}) AND "
+        equal = f"{there}{{0}}[{{{{key{place}:String}}}}] = {{{{value{place}:String}}}}"
         where.add(
-            f"(SpanAttributes[{{key{place}:String}}] = {{value{place}:String}} "
-            f"OR ResourceAttributes[{{key{place}:String}}] = {{value{place}:String}})",
+            f"({equal.format('SpanAttributes')} OR {equal.format('ResourceAttributes')})",
             **{f"key{place}": key, f"value{place}": value},
         )
     if wanted.roots_only:
