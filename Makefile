@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: setup demo serve test check bench format clean
+.PHONY: setup demo serve test check bench interop crash format clean
 
 setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -34,6 +34,12 @@ format: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks.run $(ARGS)
+
+interop: setup   ## real SDKs in Node.js and Python, every protocol, read back and compared
+	$(BIN)/python -m tests.interop.run $(ARGS)
+
+crash: setup     ## kill -9 under load, again and again: nothing acknowledged is lost
+	$(BIN)/python -m tests.soak.kill $(ARGS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

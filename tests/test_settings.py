@@ -41,6 +41,7 @@ def test_the_config_variable_names_the_file(tmp_path: Path) -> None:
         ({}, {"TRACER_SETTLE": "10"}, ["TRACER_SETTLE", "'10'", "250ms"]),
         ({"durability": "maybe"}, {}, ["durability", "maybe", "process"]),
         ({"host": "0.0.0.0"}, {}, ["0.0.0.0", "--allow-unauthenticated"]),
+        ({"api_port": "http"}, {}, ["--api-port", "http", "whole number"]),
         ({"timezone": "Mars/Olympus"}, {}, ["--timezone", "IANA"]),
         ({"log_level": "loud"}, {}, ["--log-level", "warning"]),
         ({"max_block_rows": "0"}, {}, ["--max-block-rows", "at least 1"]),
@@ -66,3 +67,12 @@ def test_a_bad_file_is_refused_by_name(tmp_path: Path, text: str | None, word: s
         path.write_text(text)
     with pytest.raises(BadSetting, match=word):
         load({}, {}, str(path))
+
+
+def test_a_file_that_is_no_text_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "binary"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(BadSetting, match="not UTF-8"):
+        load({}, {}, str(path))
+    with pytest.raises(BadSetting, match=r"TRACER_STORE_FILE.*not UTF-8"):
+        load({}, {"TRACER_STORE_FILE": str(path)})

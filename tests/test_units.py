@@ -40,7 +40,7 @@ def test_sizes(text: str, expected: int) -> None:
     assert size_bytes(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "MB", "-1", "1 parsec"])
+@pytest.mark.parametrize("text", ["", "MB", "-1", "1 parsec", "9" * 400])
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(BadQuery, match="size"):
         size_bytes(text)
@@ -63,7 +63,9 @@ def test_moments(text: str, expected: int) -> None:
     assert moment_ns(text, 1_000 * NS_PER_S) == expected
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "1960-01-01T00:00:00Z", "-1"])
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "1960-01-01T00:00:00Z", "-1", "-1d", "9" * 5_000]
+)
 def test_what_is_no_moment_is_refused(text: str) -> None:
     with pytest.raises(BadQuery):
         moment_ns(text, 1_000 * NS_PER_S)
@@ -85,6 +87,11 @@ def test_a_moment_written_out_reads_back(time_ns: int) -> None:
         (1_240_000_000, "1.24s"),
         (61 * NS_PER_S, "61s"),
         (754 * NS_PER_S, "12m34s"),
+        (900 * NS_PER_S, "15m"),
+        (3_600 * NS_PER_S, "1h"),
+        (3_900 * NS_PER_S, "1h05m"),
+        (3_601 * NS_PER_S, "1h00m01s"),
+        (-5_400 * NS_PER_S, "-1h30m"),
         (-250_000_000, "-250ms"),
     ],
 )

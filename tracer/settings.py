@@ -22,15 +22,22 @@ PREFIX = "TRACER_"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise ValueError("must be a whole number") from error
+
+
 def _port(text: str) -> int:
-    value = int(text)
+    value = _integer(text)
     if not 0 <= value <= 65535:
         raise ValueError("a port is 0..65535 (0 picks a free one)")
     return value
 
 
 def _positive(text: str) -> int:
-    value = int(text)
+    value = _integer(text)
     if value < 1:
         raise ValueError("must be at least 1")
     return value
@@ -159,6 +166,8 @@ def _find(
             return f"{variable}_FILE", path.read_text(encoding="utf-8").strip()
         except OSError as error:
             raise BadSetting(f"{variable}_FILE = {str(path)!r}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise BadSetting(f"{variable}_FILE = {str(path)!r} is not UTF-8 text") from error
     return f"{name} in the settings file", stored.get(name)
 
 
@@ -167,6 +176,8 @@ def _read_toml(path: Path) -> dict[str, str]:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadSetting(f"settings file {str(path)!r}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BadSetting(f"settings file {str(path)!r} is not UTF-8 text") from error
     except tomllib.TOMLDecodeError as error:
         raise BadSetting(f"settings file {str(path)!r} is not TOML: {error}") from error
     known = {row.name for row in fields(Settings)}

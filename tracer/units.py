@@ -38,8 +38,10 @@ _SIZES: Final = {
 }
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d|w)")
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
+_UNIX_S: Final = re.compile(r"(\d{1,30})(?:\.(\d+))?")
 _FRACTION: Final = re.compile(r"\.(\d+)")
 _MAX_NS: Final = 2**63 - 1
+_MAX_BYTES: Final = 2**63 - 1
 
 
 def duration_ns(text: str) -> int:
@@ -58,7 +60,10 @@ def size_bytes(text: str) -> int:
     match = _SIZE.fullmatch(text.strip().lower())
     if match is None or match[2] not in _SIZES:
         raise BadQuery(f"size {text!r} is not understood; write it like 64MiB, 1.5GB or 4096")
-    return round(float(match[1]) * _SIZES[match[2]])
+    size = float(match[1]) * _SIZES[match[2]]
+    if size > _MAX_BYTES:
+        raise BadQuery(f"size {text!r} is more than 8 EiB; use a smaller one")
+    return round(size)
 
 
 def moment_ns(text: str, now_ns: int) -> int:
@@ -67,10 +72,9 @@ def moment_ns(text: str, now_ns: int) -> int:
     if folded == "now":
         return now_ns
     if folded.startswith("-"):
-        return now_ns - duration_ns(folded[1:])
-    if re.fullmatch(r"\d+(\.\d+)?", folded):
-        whole, _, fraction = folded.partition(".")
-        value = int(whole) * NS_PER_S + int(fraction[:9].ljust(9, "0") or 0)
+        value = now_ns - duration_ns(folded[1:])
+    elif match := _UNIX_S.fullmatch(folded):
+        value = int(match[1]) * NS_PER_S + int((match[2] or "")[:9].ljust(9, "0"))
     else:
         value = _rfc3339_ns(folded)
     if not 0 <= value <= _MAX_NS:
@@ -102,9 +106,7 @@ def short_duration(value_ns: float) -> str:
     """Nanoseconds → three significant digits with a unit, for people: `1.24s`, `250ms`, `3.1µs`."""
     magnitude = abs(value_ns)
     if magnitude >= 600 * NS_PER_S:
-        minutes, seconds = divmod(round(magnitude / NS_PER_S), 60)
-        sign = "-" if value_ns < 0 else ""
-        return f"{sign}{minutes}m{seconds:02d}s"
+        return f"{'-' if value_ns < 0 else ''}{_long_duration(round(magnitude / NS_PER_S))}"
     for unit, scale in (("s", NS_PER_S), ("ms", 1_000_000), ("µs", 1_000)):
         if magnitude >= scale * 0.9995:
             return (
@@ -113,3 +115,13 @@ def short_duration(value_ns: float) -> str:
                 else (f"{value_ns / scale:.0f}{unit}")
             )
     return f"{value_ns:.0f}ns"
+
+
+def _long_duration(seconds: int) -> str:
+    """`12m34s`, `1h05m`: without the zeros at the end."""
+    minutes, second = divmod(seconds, 60)
+    hour, minute = divmod(minutes, 60)
+    head = f"{hour}h{minute:02d}m" if hour else f"{minute}m"
+    if second:
+        return f"{head}{second:02d}s"
+    return head if minute else f"{hour}h"

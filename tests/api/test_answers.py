@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -61,6 +62,7 @@ SEARCHES = [
     ({"service": "nobody"}, 0),
     ({"attribute": "user.id=u3"}, 14),
     ({"attribute": ["user.id=u3", "user.id=u4"]}, 0),
+    ({"attribute": "user.id="}, 0),
     ({"since": "550s"}, 51),
     ({"start": "-600s", "end": "-590s"}, 9),
     ({"start": rfc3339(NOW - 600 * 10**9), "end": str(NOW // 10**9 - 595)}, 4),
@@ -86,8 +88,12 @@ def test_pages_of_a_search_follow_each_other(client: Client) -> None:
     assert seen == [f"{number:032x}" for number in range(100, 0, -1)]
 
 
-def test_a_cursor_of_somebody_else_is_refused(client: Client) -> None:
-    answer = client.get("/api/v1/traces", params={"cursor": "zzz"})
+@pytest.mark.parametrize(
+    "position", [b"\xff", b'[1e999, "a"]', b"[" * 30_000, b'[99999999999999999999, ""]', b"[1]"]
+)
+def test_a_cursor_of_somebody_else_is_refused(client: Client, position: bytes) -> None:
+    cursor = base64.urlsafe_b64encode(position).decode()
+    answer = client.get("/api/v1/traces", params={"cursor": cursor})
     assert (answer.status_code, "next_cursor" in answer.text) == (400, True)
 
 

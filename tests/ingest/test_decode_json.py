@@ -148,6 +148,7 @@ def test_bad_ids_reject_the_span_and_not_the_request(fields: dict[str, Any], rea
         (body(SPAN | {"startTimeUnixNano": "x"}), "spans[0].startTimeUnixNano"),
         (body(SPAN | {"startTimeUnixNano": 1.5}), "spans[0].startTimeUnixNano"),
         (body(SPAN | {"startTimeUnixNano": "1e999999999"}), "spans[0].startTimeUnixNano"),
+        (body(SPAN | {"startTimeUnixNano": "1" * 5_000}), "spans[0].startTimeUnixNano"),
         (body(SPAN | {"startTimeUnixNano": -1}), "spans[0].startTimeUnixNano"),
         (body(SPAN | {"flags": 1 << 32}), "spans[0].flags"),
         (body(SPAN | {"kind": "SERVER"}), "spans[0].kind"),

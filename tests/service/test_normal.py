@@ -110,6 +110,11 @@ def test_a_window_that_is_given_is_taken() -> None:
         assert choose(_context(engine), Window(5, 6), given).windows == (given,)
 
 
+def test_nothing_is_normal_before_the_clock_began() -> None:
+    with fresh_engine() as engine:
+        assert choose(_context(engine), Window(0, 5), None) == Normal((), "none")
+
+
 def test_hours_are_those_of_the_wall_clock() -> None:
     """2026-10-25 Berlin leaves summer time: 09:00 a week before is 07:00 UTC, now it is 08:00."""
     monday_9h = int(datetime(2026, 10, 26, 9, tzinfo=ZoneInfo("Europe/Berlin")).timestamp())

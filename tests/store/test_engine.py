@@ -44,9 +44,11 @@ def test_long_lists_of_ids_are_one_parameter(engine: Engine) -> None:
     assert engine.rows("SELECT 1 WHERE 'a' IN {ids:Ids}", {"ids": []}) == []
 
 
-@pytest.mark.parametrize("url", ["nonsense", "ftp://h", "clickhouse://", "postgres://h/d"])
+@pytest.mark.parametrize(
+    "url", ["nonsense", "ftp://h", "clickhouse://", "postgres://h/d", "http://h:99999/d"]
+)
 def test_a_store_url_that_is_none_is_refused(url: str) -> None:
-    with pytest.raises(BadSetting, match="clickhouse://"):
+    with pytest.raises(BadSetting, match=r"ClickHouse URL|valid port"):
         open_server(url, durable=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -48,6 +49,30 @@ def test_a_killed_owner_leaves_nothing_that_hinders(tmp_path: Path) -> None:
 def test_a_damaged_lock_file_is_no_obstacle(tmp_path: Path, text: str) -> None:
     (tmp_path / LOCK_NAME).write_text(text)
     DirectoryLock(tmp_path, "").release()
+
+
+def test_a_file_that_was_taken_away_while_it_was_locked_is_not_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last owner removes it between the opening and the locking of the next one."""
+    locked = fcntl.flock
+
+    def too_late(file: object, how: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", locked)
+        (tmp_path / LOCK_NAME).unlink()
+        locked(file, how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fcntl, "flock", too_late)
+    lock = DirectoryLock(tmp_path, "")
+    with pytest.raises(PathInUse):
+        DirectoryLock(tmp_path, "")
+    lock.release()
+
+
+def test_a_lock_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / LOCK_NAME).mkdir()
+    with pytest.raises(Unavailable, match="--data"):
+        owner_api(tmp_path)
 
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:

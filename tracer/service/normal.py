@@ -60,8 +60,8 @@ def choose(context: Context, window: Window, given: Window | None) -> Normal:
         return Normal((given,), "given")
     candidates = (
         Normal(_same_hours(window, context.settings.timezone), "same hour of week"),
-        Normal((Window(max(0, window.start_ns - DAY_NS), window.start_ns),), "last 24 h"),
-        Normal((Window(0, window.start_ns),), "all before"),
+        Normal(_before(window, DAY_NS), "last 24 h"),
+        Normal(_before(window, window.start_ns), "all before"),
     )
     for candidate in candidates:
         traces = sum(rollups.count_traces(context.engine, _plain(one)) for one in candidate.windows)
@@ -149,6 +149,13 @@ def _numbers(table: pa.Table, name: str) -> NDArray[np.float64]:
 
 def _plain(window: Window) -> rollups.Window:
     return rollups.Window(window.start_ns, window.end_ns)
+
+
+def _before(window: Window, length_ns: int) -> tuple[Window, ...]:
+    """What lies just before the window; nothing lies before 1970."""
+    if window.start_ns <= 0:
+        return ()
+    return (Window(max(0, window.start_ns - length_ns), window.start_ns),)
 
 
 def _same_hours(window: Window, zone_name: str) -> tuple[Window, ...]:

@@ -101,7 +101,8 @@ def count_waiting(engine: Engine) -> int:
     rows = engine.rows(
         "SELECT uniqExact(TraceId) FROM otel_traces_trace_id_ts "
         "WHERE IngestTime > now64(9) - toIntervalMinute(10) "
-        "AND TraceId NOT IN (SELECT TraceId FROM tracer_facts)"
+        "AND TraceId NOT IN (SELECT TraceId FROM tracer_facts "
+        "WHERE Version > toUnixTimestamp64Nano(now64(9) - toIntervalMinute(10)))"
     )
     return int(rows[0][0])
 

@@ -46,18 +46,14 @@ _CODE = re.compile(r"Code:\s*(\d+)")
 
 
 _LISTS = re.compile(r"\{(\w+):(Ids|Keys)\}")
-_LIST_SQL = {
-    "Ids": "(SELECT arrayJoin(splitByChar(',', '{}')))",
-    "Keys": "(SELECT toUInt64OrZero(arrayJoin(splitByChar(',', '{}'))))",
-}
 _PLAIN_LIST = re.compile(r"[0-9a-f,]*")
 
 
 def spell_out(sql: str, parameters: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
     """Our own parameter types for long lists: `{name:Ids}` of hex text, `{name:Keys}` of integers.
 
-    They become one literal of hex digits and commas, which needs no quoting; the client would quote
-    the members of an array one by one, at more than the cost of the query.
+    They become a literal list, with which the engine can use its primary key. Hex digits and commas
+    need no quoting; the client would quote an array one by one, at more than the cost of the query.
     """
     values = dict(parameters or {})
     literals: dict[str, str] = {}
@@ -65,7 +61,8 @@ def spell_out(sql: str, parameters: Mapping[str, Any] | None) -> tuple[str, dict
         text = ",".join(map(str, values.pop(name)))
         if not _PLAIN_LIST.fullmatch(text):
             raise StoreFailure(f"parameter {name} holds something that is no id")
-        literals[name] = _LIST_SQL[kind].format(text)
+        quoted = "'" + text.replace(",", "','") + "'"
+        literals[name] = f"({quoted})" if kind == "Ids" else f"({text or '0'})"
     return _LISTS.sub(lambda match: literals[match[1]], sql), values
 
 

@@ -94,8 +94,9 @@ def _gone(engine: Engine, table: pa.Table, version_ns: int) -> pa.Table | None:
     hour = 3_600_000_000_000  # rows replace each other within their partition only
     known = engine.arrow(
         "SELECT * REPLACE (1 AS IsDeleted, {version:UInt64} AS Version) FROM "
+        "(SELECT * FROM "
         "(SELECT * FROM tracer_facts WHERE TraceId IN {ids:Ids} ORDER BY Version DESC "
-        f"LIMIT 1 BY TraceId, RootSpanId, intDiv(StartNs, {hour})) WHERE IsDeleted = 0",
+        f"LIMIT 1 BY TraceId, RootSpanId, intDiv(StartNs, {hour})) WHERE IsDeleted = 0)",
         {"ids": table["TraceId"].unique().to_pylist(), "version": version_ns},
     )
     if known.num_rows == 0:
@@ -152,12 +153,8 @@ def read_paths(engine: Engine, path_ids: NDArray[np.uint64] | None = None) -> Pa
     """The named call paths and their ancestors (all of them when None), sorted by id."""
     where, parameters = "", {}
     if path_ids is not None:
-        where = (
-            "WHERE PathId IN (WITH RECURSIVE up AS (SELECT PathId, ParentPathId FROM tracer_paths "
-            "WHERE PathId IN {ids:Keys} UNION ALL SELECT p.PathId, p.ParentPathId "
-            "FROM tracer_paths AS p JOIN up ON p.PathId = up.ParentPathId) SELECT PathId FROM up)"
-        )
-        parameters = {"ids": np.unique(path_ids).tolist()}
+        where = "WHERE PathId IN {ids:Keys}"
+        parameters = {"ids": _with_ancestors(engine, path_ids).tolist()}
     table = engine.arrow(
         "SELECT PathId, ParentPathId, toString(TenantId) AS TenantId, "
         "toString(Environment) AS Environment, toString(ServiceNamespace) AS ServiceNamespace, "
@@ -180,6 +177,33 @@ def read_paths(engine: Engine, path_ids: NDArray[np.uint64] | None = None) -> Pa
         service=tuple(ServiceIdentity(*row) for row in identity),
         operation=tuple(table["Operation"].to_pylist()),
     )
+
+
+def _with_ancestors(engine: Engine, path_ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The known ones of `path_ids` and all paths above them, ascending.
+
+    Every edge is read at once: a recursive query costs a pass over the table for each level, and
+    may have a thousand levels only. Each round here doubles how far up the tree it has looked.
+    """
+    edges = engine.arrow(
+        "SELECT PathId, any(ParentPathId) AS above FROM tracer_paths GROUP BY PathId "
+        "ORDER BY PathId"
+    )
+    every: NDArray[np.uint64] = edges["PathId"].to_numpy().astype(np.uint64)
+    parents = edges["above"].to_numpy().astype(np.uint64)
+    nowhere = len(every)
+    above = np.searchsorted(every, parents)
+    above[~np.isin(parents, every)] = nowhere
+    above = np.append(above, nowhere)
+    wanted = np.append(np.isin(every, path_ids), False)
+    while True:
+        found = wanted.copy()
+        found[above[wanted]] = True
+        found[nowhere] = False
+        if (found == wanted).all():
+            known: NDArray[np.uint64] = every[wanted[:nowhere]]
+            return known
+        wanted, above = found, above[above]
 
 
 def read_facts(

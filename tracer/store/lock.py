@@ -24,30 +24,43 @@ class DirectoryLock:
         self._path = directory / LOCK_NAME
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            self._file: IO[str] = self._path.open("a+", encoding="utf-8")
+            self._file = _locked(self._path)
+            self._file.truncate(0)
+            self._file.write(json.dumps({"pid": os.getpid(), "api": api_url}))
+            self._file.flush()
+        except BlockingIOError as error:
+            raise PathInUse(
+                f"data directory {directory} is in use by {describe_owner(directory)}; "
+                "ask that one with --server URL, or give another --data"
+            ) from error
         except OSError as error:
             raise Unavailable(
                 f"data directory {directory} cannot be written ({error.strerror}); "
                 "give a writable one with --data"
             ) from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            owner = describe_owner(directory)
-            self._file.close()
-            raise PathInUse(
-                f"data directory {directory} is in use by {owner}; "
-                "ask that one with --server URL, or give another --data"
-            ) from error
-        self._file.truncate(0)
-        json.dump({"pid": os.getpid(), "api": api_url}, self._file)
-        self._file.flush()
 
     def release(self) -> None:
         """Removes the file and lets go; calling it twice is harmless."""
         if not self._file.closed:
             self._path.unlink(missing_ok=True)
             self._file.close()
+
+
+def _locked(path: Path) -> IO[str]:
+    """The file at `path`, locked. Raises BlockingIOError when another process holds it."""
+    while True:
+        file = path.open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # An owner that ended since it was opened took the file away: what is locked is not it.
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                return file
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            file.close()
+            raise
+        file.close()
 
 
 def owner_api(directory: Path) -> str:

@@ -34,6 +34,7 @@ _U32: Final = range(1 << 32)
 _U64: Final = range(1 << 64)
 _I32: Final = range(-(1 << 31), 1 << 31)
 _I64: Final = range(-(1 << 63), 1 << 63)
+_LONGEST_NUMBER: Final = 40  # characters; 64 bits need 20
 _NOT_HEX: Final = b"?"  # one byte: never a valid id, so decoding rejects the span and says why
 _DEEPEST: Final = 100  # messages inside messages that protobuf will read back
 _DEPTH_OF_VALUE: Final = 6  # request, resource spans, scope spans, span, pair, value
@@ -246,9 +247,11 @@ def _integer(owner: dict[str, Any], key: str, allowed: range) -> int:
 
 def _integer_of(value: object) -> int | None:
     match value:
+        case str() if len(value) > _LONGEST_NUMBER:
+            return None  # Python refuses to read thousands of digits
         case str() if value.isascii() and value.isdigit():
             return int(value)
-        case str() if value == value.strip() and len(value) < 40 and "_" not in value:
+        case str() if value == value.strip() and "_" not in value:
             try:
                 exact = Decimal(value)
             except InvalidOperation:
