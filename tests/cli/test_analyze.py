@@ -75,7 +75,7 @@ def test_spans_that_were_not_taken_are_counted(tmp_path: Path) -> None:
     assert done.code == 0
     (rejected, _) = json.loads(done.out)["notes"]
     assert rejected in done.err
-    assert rejected.startswith(f"{path}: 1 spans rejected: ")
+    assert rejected.startswith(f"{path}: 1 span rejected: ")
 
 
 def test_it_works_without_the_server_parts(file: str) -> None:

@@ -85,7 +85,9 @@ def test_the_slow_part_is_named(data: Path) -> None:
     text = command(*arguments, COLUMNS="80")
     assert text.returncode == 0, text.stderr
     assert "SELECT stock" in text.stdout
-    assert max(map(len, text.stdout.splitlines()[:-1])) <= 80
+    lines = [line for line in text.stdout.splitlines() if "tracer " not in line]
+    assert max(map(len, lines)) <= 80
+    assert f"--baseline-end {change} --data {data}" in text.stdout  # of the trace to see
 
 
 def test_one_trace_is_shown(data: Path) -> None:

@@ -79,8 +79,12 @@ def main() -> None:
         serve.add_argument(port, type=int, required=True)
     for name in ("slow", "export"):
         asking = commands.add_parser(name)
-        for flag in ("--server", "--start", "--end"):
+        source = asking.add_mutually_exclusive_group(required=True)
+        for flag in ("--server", "--data"):
+            source.add_argument(flag)
+        for flag in ("--start", "--end"):
             asking.add_argument(flag, required=True)
+        asking.add_argument("--no-commands", action="store_true")
         asking.add_argument("--baseline-start")
         asking.add_argument("--baseline-end")
         asking.add_argument("--output", type=Path)
@@ -89,7 +93,9 @@ def main() -> None:
     if options.command == "serve":
         _serve(options)
     else:
-        sys.stdout.write(f"{options.command} asks {options.server}\n")
+        commands = "without" if options.no_commands else "with"
+        source = options.server or options.data
+        sys.stdout.write(f"{options.command} asks {source} {commands} commands\n")
         if options.output:
             options.output.write_text(json.dumps([options.start, options.end]) + "\n")
 

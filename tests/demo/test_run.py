@@ -94,6 +94,32 @@ def test_the_report_names_the_fault_and_ctrl_c_leaves_nothing(tmp_path: Path) ->
     assert json.loads(record.read_text())
 
 
+ONCE = {"fault": "downstream-error", "once": True, "normal_s": 0.5, "fault_s": 1.0}
+
+
+def test_once_says_how_to_keep_the_traces_and_no_command_for_a_server_that_is_gone(
+    tmp_path: Path,
+) -> None:
+    with demo(tmp_path, **ONCE) as popen:
+        output, _ = popen.communicate(timeout=60)
+    assert popen.returncode == 0
+    assert "without commands" in output
+    assert "--data DIR keeps them" in output
+    assert "tracer services" not in output
+    assert "API and web page" not in output
+
+
+def test_once_with_a_directory_gives_commands_on_it(tmp_path: Path) -> None:
+    scratch, data = tmp_path / "scratch", tmp_path / "data"
+    scratch.mkdir()
+    with demo(scratch, **ONCE, data=str(data)) as popen:
+        output, _ = popen.communicate(timeout=60)
+    assert popen.returncode == 0
+    assert f"slow asks {data} with commands" in output
+    assert f"  tracer services --data {data}" in output
+    assert "--server" not in output
+
+
 @pytest.mark.parametrize(
     ("phase", "number", "code"),
     [("starting tracer", signal.SIGTERM, 130), ("starting the shop", signal.SIGKILL, -9)],

@@ -24,37 +24,57 @@ def rows(text: str) -> list[list[str]]:
 
 
 def test_services() -> None:
-    document = {"services": [{**IDENTITY, **NUMBERS, "operations": 2}]}
+    document = {"services": [{**IDENTITY, **NUMBERS, "operations": 2}], "waiting_traces": None}
     head, columns, row = rows(services_text(document, width=100, colour=False))
-    assert head == ["1", "services"]
-    assert columns[:3] == ["service", "namespace", "environment"]
+    assert head == ["1", "service"]
+    assert columns[:3] == ["service", "environment", "operations"]  # no namespace anywhere
     assert row == ["shop", "prod", "2", "1,204", "5", "%", "3ms", "–"]
 
 
 def test_operations() -> None:
     document = {"service": "shop", "operations": [OPERATION]}
     head, _, row = rows(operations_text(document, width=120, colour=False))
-    assert head == ["shop:", "1", "operations"]
+    assert head == ["shop:", "1", "operation"]
     assert row == ["GET", "/", "server", "1,204", "5", "%", "3ms", "–", "–", "–"]
 
 
 def test_baselines_say_who_calls_and_what_is_cut() -> None:
-    caller = {"service": "web", "operation": "GET /cart"}
-    baseline = {**OPERATION, "operation": "GET", "n": 1204, "depth": "caller", "caller": caller}
-    known = {**baseline, "p95_ns": 9 * MS, "p95_interval_ns": [8 * MS, 10 * MS]}
+    baseline = {**OPERATION, "operation": "GET", "n": 1204, "depth": "caller"}
+    cart = {**baseline, "caller": {"service": "web", "operation": "GET /cart"}}
+    known = {**baseline, "p95_ns": 9 * MS, "p95_interval_ns": [8 * MS, 10 * MS], "caller": None}
     document: dict[str, Any] = {
         "total": {"value": 30, "exact": True},
-        "baselines": [baseline, {**known, "depth": "operation", "caller": None}],
+        "baselines": [cart, known, {**known, "depth": "operation"}],
     }
     text = baselines_text(document, width=120, colour=False)
-    head, _, first, second, remark = rows(text)
-    assert " ".join(head) == "What is normal: rows (2 of 30)"
+    head, _, first, second, third, remark = rows(text)
+    assert " ".join(head) == "What is normal: rows (3 of 30)"
     assert " ".join(first) == "shop GET server web GET /cart 1,204 3ms – –"
-    assert " ".join(second) == "shop GET server anybody 1,204 3ms 9ms 8ms–10ms"
+    assert " ".join(second) == "shop GET server (root) 1,204 3ms 9ms 8ms–10ms"
+    assert " ".join(third) == "shop GET server anybody 1,204 3ms 9ms 8ms–10ms"
     assert " ".join(remark) == "–: not enough data for a p95 that can be trusted"
 
 
+def test_with_one_caller_anybody_is_not_told_again() -> None:
+    row = {**OPERATION, "n": 5, "caller": None}
+    document: dict[str, Any] = {
+        "total": {"value": 2, "exact": True},
+        "baselines": [{**row, "depth": "caller"}, {**row, "depth": "operation"}],
+    }
+    text = baselines_text(document, width=120, colour=False)
+    assert "What is normal: 1 row\n" in text
+    assert "anybody" not in text
+
+
+def test_traces_that_wait_are_told() -> None:
+    document = {"services": [], "waiting_traces": 3}
+    text = services_text(document, width=200, colour=False)
+    assert text.startswith("3 traces are here but not analysed yet")
+
+
 def test_nothing_says_what_to_do() -> None:
-    empty: dict[str, Any] = {"service": "x", "services": [], "operations": [], "baselines": []}
+    empty: dict[str, Any] = {"service": "x", "services": [], "operations": [], "baselines": []} | {
+        "waiting_traces": 0
+    }
     for text in (services_text, operations_text, baselines_text):
         assert "widen it" in text(empty, width=100, colour=False)

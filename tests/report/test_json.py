@@ -178,7 +178,8 @@ def test_a_big_trace_is_outlined_by_its_path_and_its_longest_spans() -> None:
     lines = [Line(1, 1, 0, 0, 10_000 * MS)]
     for number in range(2, 500):
         begin = number * 10 * MS
-        lines.append(Line(1, number, 1, begin, begin + number * MS // 100))
+        name = f"step {number}"
+        lines.append(Line(1, number, 1, begin, begin + number * MS // 100, operation=name))
     outline = document_of(lines)["traces"][0]["outline"]
     shown = {int(row["span_id"], 16) for row in outline["rows"]}
     assert len(outline["rows"]) == 40

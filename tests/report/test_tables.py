@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tracer.report import figures as fig
-from tracer.report.tables import BAD, Column, draw, plain, table
+from tracer.report.tables import BAD, Column, draw, plain, table, unfolded
 
 COLUMNS = (
     Column("service"),
@@ -44,6 +44,25 @@ def test_no_line_is_wider_than_asked_and_no_number_is_cut(width: int) -> None:
     assert "averylongnameofaservice" in letters or width < 36
 
 
+NAMES = (Column("#", is_number=True), Column("name"), Column("why"), Column("n", is_number=True))
+NAMED = [("1", "frontend GET /recommendations/of/the/day", "80 calls, usually 1", "12")]
+
+
+def test_words_are_broken_only_when_numbers_would_go() -> None:
+    wide = draw([table(NAMES, NAMED)], width=60, colour=False)
+    assert "/recommendations/of/the/day" in wide
+    narrow = draw([table(NAMES, NAMED)], width=38, colour=False)
+    assert "12" in narrow
+    assert "too narrow" not in narrow
+    tiny = draw([table(NAMES, NAMED)], width=24, colour=False)
+    assert "too narrow for: n" in tiny
+
+
+def test_an_unfolded_line_stays_one_line() -> None:
+    line = "tracer slow " + "--service x " * 20
+    assert draw([unfolded(line)], width=40, colour=False) == line.rstrip() + "\n"
+
+
 def test_names_cannot_move_the_cursor_and_brackets_are_no_markup() -> None:
     text = draw([plain("\x1b[2J[red]x[/red]\n:smile:\x9b1m")], width=80, colour=False)
     assert text == "[red]x[/red]·:smile:\n"
@@ -61,14 +80,24 @@ FIGURES = [
     (fig.interval([1_000_000, 2_000_000]), "1ms–2ms"),
     (fig.percent(0.098), "9.8 %"),
     (fig.percent(None), "–"),
+    (fig.percent(0.000615), "<0.1 %"),
+    (fig.percent(0), "0 %"),
+    (fig.percent(0.1234), "12 %"),
+    (fig.percent(0.02), "2 %"),
+    (fig.percent(0.0996), "10 %"),
+    (fig.percent(0.9961), ">99 %"),
+    (fig.percent(1), "100 %"),
+    (fig.counted(1, "user"), "1 user"),
+    (fig.counted(1204, "user"), "1,204 users"),
+    (fig.total_of({"value": 1, "exact": False}, "user"), "≥ 1 user"),
     (fig.deviation(577.4), "+577 %"),
     (fig.deviation(-3), "-3 %"),
     (fig.deviation(None), "–"),
     (fig.count(1204), "1,204"),
     (fig.total({"value": 5, "exact": True}), "5"),
     (fig.total({"value": 5000, "exact": False}), "≥ 5,000"),
-    (fig.cut(20, 31, "services"), "services (20 of 31)"),
-    (fig.cut(31, 31, "services"), "31 services"),
+    (fig.cut(20, 31, "service"), "services (20 of 31)"),
+    (fig.cut(31, 31, "service"), "31 services"),
     (fig.clock("2026-01-31T12:00:00.123456789Z"), "2026-01-31T12:00:00.123Z"),
     (fig.clock("2026-01-31T12:00:00Z"), "2026-01-31T12:00:00Z"),
 ]
@@ -80,8 +109,9 @@ def test_figures(shown: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("hours", "length"), [(1, "60m00s"), (3, "3h"), (36, "36h"), (60, "2d 12h")]
+    ("hours", "length"),
+    [(0.25, "15m"), (1, "1h"), (3, "3h"), (36, "36h"), (60, "2d 12h")],
 )
-def test_a_window_says_how_long_it_is(hours: int, length: str) -> None:
-    ends = {"start": "a", "end": "b", "start_ns": 5, "end_ns": 5 + hours * 3_600_000_000_000}
+def test_a_window_says_how_long_it_is(hours: float, length: str) -> None:
+    ends = {"start": "a", "end": "b", "start_ns": 5, "end_ns": 5 + round(hours * 3.6e12)}
     assert fig.moments(ends) == f"a … b ({length})"

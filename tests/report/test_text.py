@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.support.picture import Line, columns, read
@@ -35,24 +37,25 @@ Trace 00000000000000000000000000000001
 web page failed after 15ms: 6 spans of 2 services,
 1970-01-01T00:00:00.000Z
 
-web page                 ! █████░░░░░░░░░░█████████████████░░       15ms
-web   query                    █████░░█████                          5ms
-db      select                      ███                              1ms
-web   over               >                                ███░░      2ms
-web lost                 O       ██████                              2ms
-db    select                     ·                                   0ns
+web page         ! ██████░░░░░░░░░░░░░████████████████████░░░       15ms
+web   query             ██████░░███████                              5ms
+db      select                ███                                    1ms
+web   over       >                                       ████░░      2ms
+web lost         O         ██████                                    2ms
+db    select               ·                                         0ns
 █ critical path  ░ running
 ! failed
 > ends after its parent; clipped on the path
 O its parent is not in the trace
 
 Where the time went (too few traces to say what is not normal)
-#  service  operation  on path
-1  web      page           9ms
-2  web      query          4ms
-3  db       select         1ms
-4  web      over           1ms
-Quality: 1 spans whose parent is missing; 1 spans that outlive their
+#  service operation  on path  calls  longest call  span
+1  web page               9ms      1          15ms  0000000000000001
+2  web query              4ms      1           5ms  0000000000000002
+3  db select              1ms      1           1ms  0000000000000003
+4  web over               1ms      1           2ms  0000000000000004
+together 15ms = the root
+Quality: 1 span whose parent is missing; 1 span that outlives its
 parent.
 
 Neighbours may overlap by 1 % of their parent, at most 1ms.
@@ -113,7 +116,8 @@ def test_when_nothing_stands_out_it_says_so() -> None:
 
 def test_a_symptom_is_told_from_a_cause() -> None:
     shown = text_of(usual(80) + basket(900, query_ns=200 * MS))
-    assert "slower, follows" in shown
+    assert "symptom" in shown
+    assert "follows" not in shown
 
 
 def test_traces_without_an_outline_are_still_told() -> None:
@@ -129,8 +133,51 @@ def test_no_traces() -> None:
 
 def test_hidden_spans_are_counted() -> None:
     lines = [Line(1, 1, 0, 0, 10_000 * MS)]
-    lines += [Line(1, number, 1, number * MS, (number + 1) * MS) for number in range(2, 1_000)]
+    lines += [
+        Line(1, number, 1, number * MS, (number + 1) * MS, operation=f"step {number}")
+        for number in range(2, 1_000)
+    ]
     assert "959 more spans are not shown" in text_of(lines)
+
+
+def repeated(times: int, failed: int = 0) -> str:
+    lines = [Line(1, 1, 0, 0, 200 * MS, operation="page")]
+    lines += [
+        Line(1, 2 + at, 1, at * 2 * MS, (at * 2 + 1) * MS, operation="SELECT", failed=at < failed)
+        for at in range(times)
+    ]
+    return text_of(lines, width=120)
+
+
+def test_repeated_leaves_are_one_line() -> None:
+    shown = repeated(80)
+    (line,) = [one for one in shown.splitlines() if "SELECT ×80" in one]
+    assert line.endswith("80ms in all")
+    assert "not shown" not in shown
+
+
+def test_few_leaves_and_those_that_differ_keep_their_lines() -> None:
+    assert "×" not in repeated(3)
+    assert "SELECT ×78" in repeated(80, failed=2)
+    assert repeated(80, failed=2).count("!") == 3  # two lines and the legend
+
+
+def test_the_worst_bottleneck_is_marked() -> None:
+    slow = text_of(usual(80) + basket(900, query_ns=200 * MS))
+    drawn_first = slow[slow.index("\nTrace 0") :].splitlines()
+    (marked,) = [line for line in drawn_first[:12] if " * " in line or "* █" in line][:1]
+    assert "SELECT" in marked
+    assert "* the worst bottleneck" in slow
+    assert "worst bottleneck" not in text_of(basket(1))
+
+
+def test_the_table_adds_up_to_the_root() -> None:
+    shown = drawn()
+    assert "together 15ms = the root" in shown
+    assert "other spans on the path" not in shown
+    slow = text_of(usual(80) + basket(900, query_ns=200 * MS))
+    table = slow[slow.index("\nBottlenecks\n") :]
+    assert re.search(r"^(other spans on the path [^;]+; )?together \S+ = the root$", table, re.M)
 
 
 SAFE = {

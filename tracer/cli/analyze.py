@@ -25,7 +25,7 @@ NO_SKEW_CORRECTION = "clock skew is not corrected"
 @click.option(
     "--no-skew-correction",
     is_flag=True,
-    help="Take the clocks of all hosts as they are (this version always does).",
+    help="Changes nothing: there is no skew correction yet, clocks are taken as they are.",
 )
 @options.limit(1000, 3, "traces drawn in full")
 @options.as_json

@@ -43,7 +43,7 @@ def command(
     if json_output and output:
         show_json({"schema": "tracer.export/1", "file": str(output), "lines": lines, "bytes": size})
     else:
-        note(f"exported {lines:,} lines, {size:,} bytes")
+        note(f"exported {lines:,} {'line' if lines == 1 else 'lines'}, {size:,} bytes")
 
 
 def _copy(blocks: Iterable[bytes], file: BinaryIO) -> tuple[int, int]:

@@ -18,7 +18,8 @@ def file_format(word: str) -> FileFormat:
 def remarks(found: FileSpans) -> list[str]:
     """What the reader warned of, and what it could not take."""
     rejected = [
-        f"{found.sources[one.request]}: {one.count:,} spans rejected: {one.reason}"
+        f"{found.sources[one.request]}: {one.count:,} "
+        f"{'span' if one.count == 1 else 'spans'} rejected: {one.reason}"
         for one in found.rejected
     ]
     return [*found.warnings, *rejected]

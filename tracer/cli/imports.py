@@ -57,7 +57,8 @@ def command(
         return
     rejected = f", {totals['rejected']:,} rejected" if totals["rejected"] else ""
     what = "1 file" if len(files) == 1 else f"{len(files):,} files"
-    show(f"imported {totals['spans']:,} spans of {what} into {into}{rejected}")
+    spans = "1 span" if totals["spans"] == 1 else f"{totals['spans']:,} spans"
+    show(f"imported {spans} of {what} into {into}{rejected}")
 
 
 def _import(source: Source, path: Path, form: str, progress: Progress) -> Counter[str]:

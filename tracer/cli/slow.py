@@ -7,6 +7,7 @@ import click
 from tracer.cli import options
 from tracer.cli.output import has_colour, show, show_json, width
 from tracer.cli.source import again, given, open_source
+from tracer.settings import Settings
 
 
 @click.command("slow")
@@ -18,11 +19,15 @@ from tracer.cli.source import again, given, open_source
 @click.option(
     "--user-attribute",
     metavar="KEYS",
-    help="Span attributes that name a user, comma separated, first present wins [user.id].",
+    help="Span attributes that name a user, comma separated, first present wins "
+    f"[{Settings.user_attribute}; a server has its own setting].",
 )
+@click.option("--no-commands", is_flag=True, help="Leave out the commands to go on with.")
 @options.source
 @options.as_json
-def command(server: str | None, data: str | None, json_output: bool, **words: object) -> None:
+def command(
+    server: str | None, data: str | None, json_output: bool, no_commands: bool, **words: object
+) -> None:
     """What is slow, by how much against normal, and what is to blame.
 
     Looks at the last 15 minutes unless a range is given.
@@ -36,4 +41,6 @@ def command(server: str | None, data: str | None, json_output: bool, **words: ob
         return
     from tracer.report.slow_text import slow_text
 
+    if no_commands:
+        document = {**document, "reproduce": None}
     show(slow_text(document, width=width(), colour=has_colour()))

@@ -100,10 +100,10 @@ def slow_traces(api_port: int, period: Period) -> Json:
     return report
 
 
-def slow_command(program: Sequence[str], url: str, period: Period) -> list[str]:
-    """What prints the report on a terminal."""
+def slow_command(program: Sequence[str], source: Sequence[str], period: Period) -> list[str]:
+    """What prints the report on a terminal; `source` is `--server URL` or `--data DIR`."""
     flags = [word for name, at in period.as_words().items() for word in (f"--{name}", at)]
-    return [*program, "slow", "--server", url, *flags, "--limit", str(LIMIT)]
+    return [*program, "slow", *source, *flags, "--limit", str(LIMIT)]
 
 
 def export_command(program: Sequence[str], url: str, period: Period, file: Path) -> list[str]:

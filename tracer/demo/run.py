@@ -92,7 +92,8 @@ def run(
             if json_output:
                 _print_json(chosen, report)
             else:
-                _print_text(demo, chosen, period, report, program)
+                words, go_on = _next_steps(demo.url, period, data, once=once)
+                _print_text(chosen, report, [*program, *words], go_on)
             if record:
                 command = analyzer.export_command(program, demo.url, period, record)
                 analyzer.run_command(command, sys.stderr)
@@ -254,24 +255,34 @@ def first_cause(report: Json) -> tuple[str, str] | None:
     return (causes[0]["service"], causes[0]["operation"]) if causes else None
 
 
-def _print_text(
-    demo: Demo, fault: Fault, period: Period, report: Json, program: Sequence[str]
-) -> None:
-    command = analyzer.slow_command(program, demo.url, period)
+def _print_text(fault: Fault, report: Json, command: Sequence[str], go_on: Sequence[str]) -> None:
+    """The report, what it should have found, and what can be done next."""
     analyzer.run_command(command, sys.stdout)
     named = first_cause(report)
     agrees = named == (fault.service, fault.operation)
     verdict = "names it first" if agrees else f"names {' · '.join(named) if named else 'nothing'}"
-    shown = shlex.join(["tracer", *command[len(program) :]])
     lines = [
         "",
         f"Injected: {fault.name} in {fault.service} · {fault.operation} ({fault.sentence}).",
         f"The report {verdict}.",
         "",
-        f"API and web page: {demo.url}",
-        f"  {shown}",
-        f"  tracer services --server {demo.url}",
-        f"  curl '{demo.url}/api/v1/services'",
+        *go_on,
     ]
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
+
+
+def _next_steps(
+    url: str, period: Period, data: Path | None, *, once: bool
+) -> tuple[list[str], list[str]]:
+    """The words after `tracer` for the report, and lines with commands that will be answered."""
+    source = ["--data", str(data)] if once and data else ["--server", url]
+    words = analyzer.slow_command((), source, period)
+    if once and not data:
+        gone = "The traces go with the demo; tracer demo --once --data DIR keeps them."
+        return [*words, "--no-commands"], [gone]
+    commands = [["tracer", *words], ["tracer", "services", *source]]
+    go_on = [f"  {shlex.join(command)}" for command in commands]
+    if once:
+        return words, [f"The traces stay in {data}:", *go_on]
+    return words, [f"API and web page: {url}", *go_on, f"  curl '{url}/api/v1/services'"]

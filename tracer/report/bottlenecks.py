@@ -1,4 +1,4 @@
-"""Bottlenecks as tables that fit: what says least goes first where the terminal is narrow."""
+"""Bottlenecks of `tracer.analysis/1` as tables that fit: what says least goes first."""
 
 from __future__ import annotations
 
@@ -9,77 +9,91 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from tracer.report import figures as fig
+from tracer.report.reasons import SYMPTOM, reason_words
 from tracer.report.tables import DIM, Column, plain, table
 
 Item = Mapping[str, Any]
 
 
 class Field(NamedTuple):
-    """A column, the least width of terminal that shows it, and its cell."""
+    """A column and its cell."""
 
     column: Column
-    from_width: int
     cell: Callable[[Item], str]
 
 
-def _reason(item: Item) -> str:
-    reason = item["reason"] or fig.NONE
-    return f"{reason}, follows" if item["role"] == "symptom" else reason
+def _of_trace(item: Item) -> str:
+    return reason_words(
+        item["reason"],
+        item["role"],
+        calls=item["calls"],
+        usual_calls=None,
+        duration_ns=item["duration_ns"],
+        expected_p95_ns=item["expected_p95_ns"],
+    )
 
 
-_SERVICE: Final = Field(Column("service"), 0, lambda item: item["service"])
-_OPERATION: Final = Field(Column("operation"), 0, lambda item: item["operation"])
-_REASON: Final = Field(Column("reason", keep_whole=True), 0, _reason)
-_TOOK: Final = Field(
-    Column("took", is_number=True), 90, lambda item: fig.duration(item["duration_ns"])
+def _in_common(item: Item) -> str:
+    return SYMPTOM if item["role"] == SYMPTOM else item["reason"]
+
+
+_NAME: Final = Field(
+    Column("service operation"), lambda item: f"{item['service']} {item['operation']}"
+)
+_LONGEST: Final = Field(
+    Column("longest call", is_number=True, is_spare=True),
+    lambda item: fig.duration(item["duration_ns"]),
 )
 _NORMAL: Final = Field(
-    Column("normal p95", is_number=True), 110, lambda item: fig.duration(item["expected_p95_ns"])
+    Column("p95 of a call", is_number=True, is_spare=True),
+    lambda item: fig.duration(item["expected_p95_ns"]),
 )
 _DEVIATION: Final = Field(
-    Column("deviation", is_number=True), 80, lambda item: fig.deviation(item["deviation_percent"])
+    Column("deviation", is_number=True, is_spare=True),
+    lambda item: fig.deviation(item["deviation_percent"]),
 )
 
 COMMON: Final = (
-    _SERVICE,
-    _OPERATION,
-    _REASON,
-    Field(Column("traces", is_number=True), 0, lambda item: fig.count(item["trace_count"])),
-    Field(Column("excess in all", is_number=True), 0, lambda item: fig.duration(item["excess_ns"])),
-    _TOOK,
+    _NAME,
+    Field(Column("reason"), _in_common),
+    Field(Column("traces", is_number=True), lambda item: fig.count(item["trace_count"])),
+    Field(Column("excess in all", is_number=True), lambda item: fig.duration(item["excess_ns"])),
+    _LONGEST,
     _NORMAL,
     _DEVIATION,
 )
 OF_TRACE: Final = (
-    _SERVICE,
-    _OPERATION,
-    Field(Column("span", keep_whole=True), 120, lambda item: item["span_id"]),
-    Field(Column("calls", is_number=True), 100, lambda item: fig.count(item["calls"])),
-    Field(Column("on path", is_number=True), 0, lambda item: fig.duration(item["critical_ns"])),
-    Field(Column("excess", is_number=True), 0, lambda item: fig.duration(item["excess_ns"])),
-    _TOOK,
+    _NAME,
+    Field(Column("reason"), _of_trace),
+    Field(Column("on path", is_number=True), lambda item: fig.duration(item["critical_ns"])),
+    Field(Column("excess", is_number=True), lambda item: fig.duration(item["excess_ns"])),
+    Field(Column("calls", is_number=True), lambda item: fig.count(item["calls"])),
+    _LONGEST,
     _NORMAL,
     _DEVIATION,
-    _REASON,
+    Field(Column("span", keep_whole=True, is_spare=True), lambda item: item["span_id"]),
 )
 
 
-def common_table(items: Sequence[Item], width: int) -> RenderableType:
+def common_table(items: Sequence[Item]) -> RenderableType:
     """Findings over many traces."""
-    return _table(COMMON, items, width)
+    return _table(COMMON, items)
 
 
-def trace_table(items: Sequence[Item], width: int) -> RenderableType:
+def trace_table(items: Sequence[Item]) -> RenderableType:
     """Findings of one trace; what follows from another is dim."""
-    return _table(OF_TRACE, items, width)
+    return _table(OF_TRACE, items)
 
 
-def _table(fields: Sequence[Field], items: Sequence[Item], width: int) -> RenderableType:
-    shown = [
-        field
-        for field in fields
-        if width >= field.from_width and any(field.cell(item) != fig.NONE for item in items)
-    ]
+def rest_of_path(items: Sequence[Item], duration_ns: int) -> str:
+    """What closes the table of a trace: the critical path is as long as the root."""
+    rest_ns = duration_ns - sum(item["critical_ns"] for item in items)
+    total = f"together {fig.duration(duration_ns)} = the root"
+    return f"other spans on the path {fig.duration(rest_ns)}; {total}" if rest_ns > 0 else total
+
+
+def _table(fields: Sequence[Field], items: Sequence[Item]) -> RenderableType:
+    shown = [field for field in fields if any(field.cell(item) != fig.NONE for item in items)]
     return table(
         [Column("#", is_number=True), *(field.column for field in shown)],
         [
@@ -90,4 +104,4 @@ def _table(fields: Sequence[Field], items: Sequence[Item], width: int) -> Render
 
 
 def _style(item: Item) -> str:
-    return DIM if item["role"] == "symptom" else ""
+    return DIM if item["role"] == SYMPTOM else ""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
 
 from tracer.report import figures as fig
 from tracer.report.tables import BAD, DIM, STRONG, Column, draw, plain, table
+from tracer.report.waiting import waiting_line
 
 Document = Mapping[str, Any]
 
@@ -47,15 +49,18 @@ BASELINES = (
 def services_text(document: Document, *, width: int, colour: bool) -> str:
     """A row a service."""
     rows = document["services"]
-    head = plain(f"{fig.count(len(rows))} services", STRONG)
-    body = table(SERVICES, (_service(row) for row in rows))
-    return draw([head, body] if rows else [_nothing("services")], width=width, colour=colour)
+    head = plain(fig.counted(len(rows), "service"), STRONG)
+    body = _filled(SERVICES, [_service(row) for row in rows])
+    nothing = [_nothing("services")]
+    if document["waiting_traces"]:
+        nothing = [plain(waiting_line(document["waiting_traces"]))]
+    return draw([head, body] if rows else nothing, width=width, colour=colour)
 
 
 def operations_text(document: Document, *, width: int, colour: bool) -> str:
     """A row an operation."""
     rows = document["operations"]
-    head = plain(f"{document['service']}: {fig.count(len(rows))} operations", STRONG)
+    head = plain(f"{document['service']}: {fig.counted(len(rows), 'operation')}", STRONG)
     body = table(OPERATIONS, (_operation(row) for row in rows))
     return draw([head, body] if rows else [_nothing("operations")], width=width, colour=colour)
 
@@ -91,18 +96,38 @@ def _operation(row: Document) -> list[object]:
     ]
 
 
+def _filled(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> RenderableType:
+    """The table without the spare columns that no row has a word for."""
+    kept = [
+        at for at, one in enumerate(columns) if not one.is_spare or any(row[at] for row in rows)
+    ]
+    return table([columns[at] for at in kept], ([row[at] for at in kept] for row in rows))
+
+
 def _baseline_parts(document: Document) -> Iterator[RenderableType]:
-    rows = document["baselines"]
-    if not rows:
+    found = document["baselines"]
+    if not found:
         yield _nothing("baselines")
         return
+    rows = _without_repeats(found)
     window = document.get("window")
     when = f", {fig.moments(window)}" if window else ""
-    shown = fig.cut(len(rows), document["total"]["value"], "rows")
-    yield plain(f"What is normal{when}: {shown}", STRONG)
+    of = document["total"]["value"] - (len(found) - len(rows))
+    yield plain(f"What is normal{when}: {fig.cut(len(rows), of, 'row')}", STRONG)
     yield table(BASELINES, (_baseline(row) for row in rows))
     if any(row["p95_ns"] is None for row in rows):
         yield plain(f"{fig.NONE}: not enough data for a p95 that can be trusted", DIM)
+
+
+def _without_repeats(rows: Sequence[Document]) -> list[Document]:
+    """All but the sums over callers of an operation that has one caller: they say the same."""
+    callers = Counter(_identity(row) for row in rows if row["depth"] == "caller")
+    return [row for row in rows if row["depth"] == "caller" or callers[_identity(row)] != 1]
+
+
+def _identity(row: Document) -> tuple[str, ...]:
+    names = ("service", "namespace", "environment", "tenant", "operation", "kind")
+    return tuple(row[name] for name in names)
 
 
 def _baseline(row: Document) -> list[object]:
@@ -122,7 +147,7 @@ def _caller(row: Document) -> str:
     if row["depth"] == "operation":
         return "anybody"
     caller = row["caller"]
-    return f"{caller['service']} {caller['operation']}" if caller else "nobody"
+    return f"{caller['service']} {caller['operation']}" if caller else "(root)"
 
 
 def _errors(share: float) -> object:

@@ -22,8 +22,16 @@ def interval(bounds_ns: Sequence[float] | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share of one: `9.8 %`."""
-    return NONE if share is None else f"{share * 100:.3g} %"
+    """A share of one in two digits: `9.8 %`; some is never none, and not all never all."""
+    if share is None:
+        return NONE
+    value = share * 100
+    if 0 < value < 0.1:
+        return "<0.1 %"
+    if 99.5 <= value < 100:
+        return ">99 %"
+    digits = f"{value:.0f}" if value >= 9.95 else f"{value:.1f}".removesuffix(".0")
+    return f"{digits} %"
 
 
 def deviation(value_percent: float | None) -> str:
@@ -36,14 +44,24 @@ def count(value: float) -> str:
     return f"{value:,.0f}"
 
 
+def counted(value: float, thing: str) -> str:
+    """`1 user`, `1,204 users`."""
+    return f"{count(value)} {_plural(value, thing)}"
+
+
 def total(value: Mapping[str, Any]) -> str:
     """A total as documents have it: `1,204`, or `≥ 1,204` when it is not exact."""
     return f"{'' if value['exact'] else '≥ '}{count(value['value'])}"
 
 
-def cut(shown: int, of: int, things: str) -> str:
-    """`services (20 of 31 shown)`, or `31 services` when all are."""
-    return f"{count(of)} {things}" if shown >= of else f"{things} ({count(shown)} of {count(of)})"
+def total_of(value: Mapping[str, Any], thing: str) -> str:
+    """As `total`, with what is counted: `≥ 37 users`."""
+    return f"{total(value)} {_plural(value['value'], thing)}"
+
+
+def cut(shown: int, of: int, thing: str) -> str:
+    """`services (20 of 31)`, or `31 services` when all are shown."""
+    return counted(of, thing) if shown >= of else f"{thing}s ({count(shown)} of {count(of)})"
 
 
 def clock(moment: str) -> str:
@@ -56,6 +74,10 @@ def moments(window: Mapping[str, Any]) -> str:
     """A window: its ends and its length."""
     length = _length(window["end_ns"] - window["start_ns"])
     return f"{clock(window['start'])} … {clock(window['end'])} ({length})"
+
+
+def _plural(value: float, thing: str) -> str:
+    return thing if value == 1 else f"{thing}s"
 
 
 def _length(value_ns: int) -> str:

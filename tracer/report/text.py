@@ -9,7 +9,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from tracer.report import figures as fig
-from tracer.report.bottlenecks import common_table, trace_table
+from tracer.report.bottlenecks import common_table, rest_of_path, trace_table
+from tracer.report.commands import again
+from tracer.report.reasons import SYMPTOM
 from tracer.report.tables import BAD, DIM, STRONG, Column, draw, plain, table
 from tracer.report.waterfall import waterfall
 
@@ -24,17 +26,25 @@ TRACES: Final = (
     Column("spans", is_number=True),
     Column("worst"),
 )
-FLAWS: Final = {
-    "root_missing": "the root is missing",
-    "orphans": "spans whose parent is missing",
-    "duplicates": "copies merged",
-    "overruns": "spans that outlive their parent",
-    "starts_before_parent": "spans that start before their parent",
-    "off_path": "spans that ran only while their parent did not",
-    "ends_before_start": "spans that end before they start",
-    "cycles": "cycles cut",
-    "shared_ids": "spans with a shared id",
-    "dropped": "spans that lost attributes, events or links",
+FLAWS: Final = {  # of one span, of several
+    "orphans": ("span whose parent is missing", "spans whose parent is missing"),
+    "duplicates": ("copy merged", "copies merged"),
+    "overruns": ("span that outlives its parent", "spans that outlive their parent"),
+    "starts_before_parent": (
+        "span that starts before its parent",
+        "spans that start before their parent",
+    ),
+    "off_path": (
+        "span that ran only while its parent did not",
+        "spans that ran only while their parent did not",
+    ),
+    "ends_before_start": ("span that ends before it starts", "spans that end before they start"),
+    "cycles": ("cycle cut", "cycles cut"),
+    "shared_ids": ("span with a shared id", "spans with a shared id"),
+    "dropped": (
+        "span that lost attributes, events or links",
+        "spans that lost attributes, events or links",
+    ),
 }
 
 
@@ -52,9 +62,10 @@ def _parts(document: Document, width: int, most_traces: int) -> Iterator[Rendera
         return
     if len(traces) > 1:
         yield plain(
-            f"{fig.count(len(traces))} traces, {fig.count(document['span_count'])} spans", STRONG
+            f"{fig.counted(len(traces), 'trace')}, {fig.counted(document['span_count'], 'span')}",
+            STRONG,
         )
-        yield from _common(document["bottlenecks"], width)
+        yield from _common(document["bottlenecks"])
         yield from _listed(traces)
     for trace in traces[:most_traces]:
         if len(traces) > 1:
@@ -64,7 +75,7 @@ def _parts(document: Document, width: int, most_traces: int) -> Iterator[Rendera
     yield plain(_tolerance(document["tolerance"]), DIM)
     yield plain(_baseline(document["baseline"]), DIM)
     if document["reproduce"]:
-        yield plain(f"Again: {document['reproduce']}", DIM)
+        yield again(document["reproduce"])
 
 
 def _tolerance(tolerance: Document) -> str:
@@ -82,19 +93,20 @@ def _baseline(baseline: Document) -> str:
     )
 
 
-def _common(common: Document, width: int) -> Iterator[RenderableType]:
+def _common(common: Document) -> Iterator[RenderableType]:
     items = common["items"]
     if not items:
         yield plain("Nothing stands out against the baseline.")
         return
     yield Text()
-    yield plain(fig.cut(len(items), common["total"]["value"], "bottlenecks"), STRONG)
-    yield common_table(items, width)
+    shown = fig.cut(len(items), common["total"]["value"], "bottleneck")
+    yield plain(shown.capitalize(), STRONG)
+    yield common_table(items)
 
 
 def _listed(traces: Sequence[Document]) -> Iterator[RenderableType]:
     yield Text()
-    yield plain(f"Slowest {fig.cut(min(MOST_LISTED, len(traces)), len(traces), 'traces')}", STRONG)
+    yield plain(f"Slowest {fig.cut(min(MOST_LISTED, len(traces)), len(traces), 'trace')}", STRONG)
     yield table(
         TRACES,
         [
@@ -118,7 +130,7 @@ def _worst(trace: Document) -> str:
     found = trace["bottlenecks"]
     if not found:
         return ""
-    reason = found[0]["reason"]
+    reason = found[0]["reason"] if found[0]["role"] != SYMPTOM else SYMPTOM
     return _name(found[0]) + (f" ({reason})" if reason else "")
 
 
@@ -127,24 +139,25 @@ def _trace(trace: Document, width: int) -> Iterator[RenderableType]:
     state = "failed after" if trace["failed"] else "took"
     yield plain(
         f"{_name(trace['root'])} {state} {fig.duration(trace['duration_ns'])}: "
-        f"{fig.count(trace['span_count'])} spans of {fig.count(trace['service_count'])} services, "
-        f"{fig.clock(trace['start'])}",
+        f"{fig.counted(trace['span_count'], 'span')} of "
+        f"{fig.counted(trace['service_count'], 'service')}, {fig.clock(trace['start'])}",
         BAD if trace["failed"] else "",
     )
     yield Text()
     if trace["outline"] is not None:
         yield from waterfall(trace, width=width)
         yield Text()
-    yield from _bottlenecks(trace["bottlenecks"], width)
+    yield from _bottlenecks(trace["bottlenecks"], trace["duration_ns"])
     yield from _quality(trace["quality"])
 
 
-def _bottlenecks(found: Sequence[Document], width: int) -> Iterator[RenderableType]:
+def _bottlenecks(found: Sequence[Document], duration_ns: int) -> Iterator[RenderableType]:
     if not found:
         yield plain("It took no time.")
         return
     yield plain(_title(found), STRONG)
-    yield trace_table(found, width)
+    yield trace_table(found)
+    yield plain(rest_of_path(found, duration_ns), DIM)
 
 
 def _title(found: Sequence[Document]) -> str:
@@ -156,9 +169,10 @@ def _title(found: Sequence[Document]) -> str:
 
 
 def _quality(quality: Document) -> Iterator[RenderableType]:
-    flaws = [
-        text if quality[name] is True else f"{quality[name]} {text}"
-        for name, text in FLAWS.items()
+    flaws = ["the root is missing"] if quality["root_missing"] else []
+    flaws += [
+        f"{fig.count(quality[name])} {one if quality[name] == 1 else several}"
+        for name, (one, several) in FLAWS.items()
         if quality[name]
     ]
     if flaws:

@@ -78,8 +78,7 @@ def read_baselines(context: Context, normal: Normal, paths: PathTable) -> Baseli
         operations = rollups.read_operations(
             context.engine,
             _plain(window),
-            "has({services:Array(String)}, ServiceName) "
-            "AND has({operations:Array(String)}, Operation)",
+            "ServiceName IN {services:Array(String)} AND Operation IN {operations:Array(String)}",
             {
                 "services": sorted({service.name for service in paths.service}),
                 "operations": sorted(set(paths.operation)),
