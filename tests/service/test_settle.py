@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,10 @@ import pytest
 from tests.support.engine import fresh_engine
 from tests.support.records import EPOCH, SECOND, records, span
 from tracer.service.settle import Rules, Settler
+from tracer.settings import Settings
 from tracer.store.engine import Engine
+from tracer.store.retention import apply_retention
+from tracer.store.rollups import Window, read_operations, rolled_until
 from tracer.store.writer import write_spans
 
 RULES = Rules(settle_ns=10 * SECOND, root_wait_ns=60 * SECOND, max_trace_age_ns=300 * SECOND)
@@ -247,3 +251,23 @@ def test_spans_of_the_far_future_do_not_hold_anything_back(engine: Engine, clock
     again = settler(engine, clock)
     assert again.step() == 0
     assert _rolled(engine) == [("GET /", 1.0)]
+
+
+def test_an_import_older_than_the_minutes_are_kept_is_found(engine: Engine) -> None:
+    """Beside newer traffic that is rolled up."""
+    now = time.time_ns()
+    day = 86_400 * SECOND
+    apply_retention(engine, Settings())
+    old = now - 60 * day
+    write_spans(
+        engine,
+        records(
+            [span(1, 1, start=old, ingest=now), span(2, 1, start=now - 600 * SECOND, ingest=now)]
+        ),
+        imported=True,
+    )
+    clock = Clock(now + 300 * SECOND)
+    settler(engine, clock).step()
+    table = read_operations(engine, Window(old - day, old + day), "1", {})
+    assert table["Spans"].to_pylist() == [1.0]
+    assert rolled_until(engine).minute_ns > now - 700 * SECOND

@@ -122,3 +122,13 @@ def test_pieces_tile_the_window(rolled: int, start: int, length: int) -> None:
         step = {"facts": 1, "minute": MINUTE_NS, "hour": HOUR_NS}[source]
         assert piece.start_ns % step == piece.end_ns % step == 0
         assert source == "facts" or piece.end_ns <= rolled
+
+
+def test_what_is_over_age_is_read_from_hours_and_facts() -> None:
+    """Live minutes of then are gone, imported facts of then never had any."""
+    rolled = RolledUntil(HOUR + 5 * HOUR_NS, HOUR + 5 * HOUR_NS, kept_from_ns=HOUR + 2 * HOUR_NS)
+    assert pieces(Window(HOUR + 7, HOUR + 3 * HOUR_NS), rolled) == [
+        ("facts", Window(HOUR + 7, HOUR + 2 * HOUR_NS)),
+        ("hour", Window(HOUR + HOUR_NS, HOUR + 2 * HOUR_NS)),
+        ("hour", Window(HOUR + 2 * HOUR_NS, HOUR + 3 * HOUR_NS)),
+    ]

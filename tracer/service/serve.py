@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -21,13 +22,16 @@ from tracer.ingest.redact import SECRET_KEYS
 from tracer.ingest.sink import Sink, SinkSettings
 from tracer.ingest.steps import IMPORT_STEPS, Arrivals, StepSettings, apply
 from tracer.service.context import Context
-from tracer.service.settle import Rules, Settler
+from tracer.service.settle import SETTLED_UNTIL, Rules, Settler
 from tracer.settings import Settings
+from tracer.store.engine import free_bytes
+from tracer.store.facts import read_state
 from tracer.store.store import Store, open_store
 from tracer.store.writer import write_spans
 from tracer.telemetry import Sample, exposition
 
 DRAIN_S = 15.0
+ROOM_BYTES = 32 * 2**20  # less free disk cannot take a block
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,12 @@ class Service:
             store = "ok"
         except TracerError as error:
             store = str(error)
+        if not self.context.settings.store:
+            free = free_bytes(Path(self.context.settings.data))
+            if free < ROOM_BYTES:
+                store = (
+                    f"the disk is full: {free} bytes free; exports are refused until there is room"
+                )
         stats = self.sink.stats()
         full = stats.queue_bytes > self.context.settings.queue_bytes * 0.95
         parts = {
@@ -164,6 +174,14 @@ def rules(settings: Settings) -> Rules:
     return Rules(settings.settle, settings.root_wait, settings.max_trace_age)
 
 
+def _never_before(settled_until_ns: int) -> Callable[[], int]:
+    """A clock for ingest times: stepped back over a restart, it waits at the watermark.
+
+    Spans stamped below the watermark would never be looked at.
+    """
+    return lambda: max(time.time_ns(), settled_until_ns + 1)
+
+
 def start_service(settings: Settings, *, api_url: str) -> Service:
     """Opens the store and starts everything; `api_url` is written into the lock for others.
 
@@ -171,6 +189,7 @@ def start_service(settings: Settings, *, api_url: str) -> Service:
     """
     store = open_store(settings, api_url=api_url)
     try:
+        now_ns = _never_before(read_state(store.engine, SETTLED_UNTIL))
         sink = Sink(
             decode=functools.partial(decode, tenant=settings.tenant),
             write=functools.partial(write_spans, store.engine),
@@ -178,14 +197,13 @@ def start_service(settings: Settings, *, api_url: str) -> Service:
             settings=SinkSettings(
                 queue_bytes=settings.queue_bytes, block_rows=settings.max_block_rows
             ),
+            now_ns=now_ns,
         )
     except BaseException:
         store.close()
         raise
     try:
-        settler = Settler(
-            store.engine, rules(settings), now_ns=time.time_ns, horizon_ns=sink.horizon_ns
-        )
+        settler = Settler(store.engine, rules(settings), now_ns=now_ns, horizon_ns=sink.horizon_ns)
         receivers = start_receivers(
             sink,
             host=settings.host,

@@ -80,6 +80,7 @@ class Settler:
         self._done: dict[int, int] = {}  # trace key → last ingest time analysed, above watermark
         self._recent: deque[tuple[int, NDArray[np.uint64]]] = deque()  # settled below watermark
         self._dirty: dict[int, int] = {}  # minute → first fact version not rolled up
+        self._rolls_from = rollups.minutes_kept_from(engine)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._recall()
@@ -94,8 +95,8 @@ class Settler:
             self._touch(minute, self._version + 1)
 
     def _touch(self, minute_ns: int, version: int) -> None:
-        """A minute of the future, as an import may have, is left to the facts for good."""
-        if minute_ns <= self._now_ns() + FUTURE_NS:
+        """Minutes of the future, or over age, as an import may have, are left to the facts."""
+        if self._rolls_from <= minute_ns <= self._now_ns() + FUTURE_NS:
             self._dirty.setdefault(minute_ns, version)
 
     def step(self) -> int:
@@ -240,6 +241,10 @@ class Settler:
                 # The store is away or full: nothing is lost, the same step comes again.
                 self.progress.failures += 1
                 log.warning("analysis waits: %s", error)
+                worked = 0
+            except Exception:  # a door: the thread must outlive a mistake of ours, loudly
+                self.progress.failures += 1
+                log.exception("analysis failed; the same step comes again")
                 worked = 0
             self._stop.wait(PAUSE_S if worked < BATCH_TRACES else 0)
 

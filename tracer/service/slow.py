@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.analysis.quantiles import NO_BUCKET, estimate, quantile, select
-from tracer.columns.baselines import Baselines
+from tracer.columns.baselines import Baselines, Histograms
 from tracer.columns.buckets import middle_ns
 from tracer.columns.facts import PathTable, TraceFacts
 from tracer.service.context import Context, Window
@@ -30,6 +30,7 @@ from tracer.units import rfc3339, short_duration
 
 JUDGED: Final = 5_000  # slow traces whose call paths are compared; more are sampled by id
 RANKED: Final = 20
+ROOTS: Final = 2_000  # kinds of roots that are judged, most frequent first
 OWN: Final = "p95 of this window"  # where the limit of a root came from
 
 
@@ -50,6 +51,8 @@ def slow_traces(context: Context, query: SlowQuery) -> dict[str, Any]:
     """Document `tracer.slow-traces/1`."""
     through = operation_paths(context, query.service, query.operation)
     counts = root_counts(context.engine, _bounds(query), through)
+    of = sum(counts.values())
+    counts = dict(sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:ROOTS])
     roots = read_paths(context.engine, np.array(sorted(counts), np.uint64))
     normal = choose(context, query.window, query.baseline)
     limits = _limits(context, query, normal, roots, counts)
@@ -77,12 +80,12 @@ def slow_traces(context: Context, query: SlowQuery) -> dict[str, Any]:
             "slow_means": _rule(query, normal, limits),
             "min_duration_ns": query.min_duration_ns,
         },
-        "affected": _affected(context, query, found, slow, sum(counts.values())),
+        "affected": _affected(context, query, found, slow, of),
         "bottlenecks": found_bottlenecks[:RANKED],
         "bottlenecks_total": len(found_bottlenecks),
         "traces": trace_answers(context, worst, baselines, leave_one_out=leave_one_out),
         "waiting_traces": None if counts else count_waiting(context.engine),
-        "quality": _quality(slow, found),
+        "quality": {**_quality(slow, found), "roots_not_judged": of - sum(counts.values())},
         "reproduce": _reproduce(query, normal),
     }
 
@@ -97,35 +100,34 @@ def _limits(
     """Beyond which duration a root is slow: as asked, else its normal p95, else its own p95."""
     if query.min_duration_ns is not None:
         return [RootLimit(path_id, query.min_duration_ns - 1, "min_duration") for path_id in counts]
-    durations = read_baselines(context, normal, roots).operations
-    row = np.searchsorted(durations.key, np.array(sorted(counts), np.uint64))
-    limits = []
-    for path_id, at in zip(sorted(counts), row.tolist(), strict=True):
-        known = at < len(durations.key) and int(durations.key[at]) == path_id
-        p95 = estimate(select(durations.durations, np.array([at if known else -1])), 0.95)
-        if p95.high[0] != NO_BUCKET:
-            limits.append(RootLimit(path_id, round(_middle(p95.value)), "normal p95"))
-    judged = {limit.path_id for limit in limits}
-    rest = [path_id for path_id in sorted(counts) if path_id not in judged]
-    return limits + _own_limits(context, query, rest)
+    ids = np.array(sorted(counts), np.uint64)
+    p95 = estimate(_durations(read_baselines(context, normal, roots), ids), 0.95)
+    known = p95.high != NO_BUCKET
+    limits = _root_limits(ids[known], p95.value[known], "normal p95")
+    if known.all():
+        return limits
+    own = read_baselines(context, Normal((query.window,), "own"), roots)
+    value = quantile(_durations(own, ids), 0.95)
+    rest = ~known & (value != NO_BUCKET)
+    return limits + _root_limits(ids[rest], value[rest], OWN)
 
 
-def _own_limits(context: Context, query: SlowQuery, path_ids: list[int]) -> list[RootLimit]:
-    if not path_ids:
-        return []
-    table = read_paths(context.engine, np.array(path_ids, np.uint64))
-    own = read_baselines(context, Normal((query.window,), "own"), table).operations
-    limits = []
-    for path_id in path_ids:
-        at = int(np.searchsorted(own.key, np.uint64(path_id)))
-        if at < len(own.key) and int(own.key[at]) == path_id:
-            p95 = quantile(select(own.durations, np.array([at])), 0.95)
-            limits.append(RootLimit(path_id, round(_middle(p95)), OWN))
-    return limits
+def _durations(baselines: Baselines, path_ids: NDArray[np.uint64]) -> Histograms:
+    """Durations of single spans on each path, an empty histogram where nothing is known."""
+    key = baselines.operations.key
+    at = np.minimum(np.searchsorted(key, path_ids), max(0, len(key) - 1))
+    known = key[at] == path_ids if len(key) else np.zeros(len(path_ids), np.bool_)
+    return select(baselines.operations.durations, np.where(known, at, -1))
 
 
-def _middle(bucket: NDArray[np.int32]) -> float:
-    return float(middle_ns(bucket.astype(np.int16))[0])
+def _root_limits(
+    path_ids: NDArray[np.uint64], bucket: NDArray[np.int32], source: str
+) -> list[RootLimit]:
+    limit_ns = middle_ns(bucket.astype(np.int16)).round().astype(np.int64)
+    return [
+        RootLimit(path_id, limit, source)
+        for path_id, limit in zip(path_ids.tolist(), limit_ns.tolist(), strict=True)
+    ]
 
 
 def _baselines(context: Context, query: SlowQuery, normal: Normal, slow: TraceFacts) -> Baselines:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from tracer.analysis.analyse import analyse
 from tracer.columns.ids import parse_trace_id
 from tracer.columns.records import SpanRecords
-from tracer.errors import NotFound, Unavailable
+from tracer.errors import NotFound, TooLarge
 from tracer.ingest.otlp.encode import to_otlp_json
 from tracer.report.json import analysis_document
 from tracer.service.analyze import analyze
@@ -21,7 +21,7 @@ from tracer.store.facts import has_facts
 from tracer.store.reader import read_trace
 from tracer.units import rfc3339
 
-MAX_SPANS = 1_000_000  # of one trace in one answer
+MAX_SPANS = 200_000  # of one trace in one answer
 
 
 def trace(context: Context, trace_id: str) -> dict[str, Any]:
@@ -55,8 +55,8 @@ def read_known(context: Context, trace_id: str) -> SpanRecords:
             f"trace {wanted} is not here; it was never received, or is older than retention_raw"
         )
     if len(records) > MAX_SPANS:
-        raise Unavailable(
-            f"trace {wanted} has more than {MAX_SPANS} spans; use tracer export for it"
+        raise TooLarge(
+            f"trace {wanted} has over {MAX_SPANS} spans; ask for its analysis, or tracer export"
         )
     return records
 

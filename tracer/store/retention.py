@@ -11,6 +11,7 @@ from typing import Final
 
 from tracer.settings import Settings
 from tracer.store.engine import Engine
+from tracer.store.rollups import MINUTES_KEPT
 from tracer.units import NS_PER_S
 
 REPACK_S: Final = 86_400  # spans older than this are compressed harder
@@ -30,6 +31,10 @@ def apply_retention(engine: Engine, settings: Settings) -> None:
             engine.command(
                 f"ALTER TABLE {table} MODIFY TTL {rule} SETTINGS materialize_ttl_after_modify = 0"
             )
+    engine.command(
+        "INSERT INTO tracer_state SELECT "
+        f"'{MINUTES_KEPT}', {settings.retention_minutes}, toUnixTimestamp64Nano(now64(9))"
+    )
 
 
 def _rules(settings: Settings) -> dict[str, str]:

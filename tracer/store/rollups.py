@@ -17,6 +17,7 @@ from tracer.columns.buckets import PER_OCTAVE, ZERO_BUCKET
 from tracer.columns.facts import ANALYSIS_VERSION
 from tracer.store.engine import Engine
 
+MINUTES_KEPT: Final = "retention_minutes_ns"  # in tracer_state
 MINUTE_NS: Final = 60_000_000_000
 HOUR_NS: Final = 3_600_000_000_000
 
@@ -195,10 +196,15 @@ def _mark(engine: Engine, period_ns: int, stamp: Stamp) -> None:
 
 @dataclass(frozen=True)
 class RolledUntil:
-    """Caches are complete for periods that end at or before these times; 0 = none yet."""
+    """Caches are complete for periods that end at or before these times; 0 = none yet.
+
+    Minutes before `kept_from_ns` are over age: what was live then is in the hours only, and what
+    was imported since, with times of then, in facts only.
+    """
 
     minute_ns: int
     hour_ns: int
+    kept_from_ns: int = 0
 
 
 def rolled_until(engine: Engine) -> RolledUntil:
@@ -209,8 +215,21 @@ def rolled_until(engine: Engine) -> RolledUntil:
     )
     last = {str(grain): int(period_ns) for grain, period_ns in rows}
     return RolledUntil(
-        last.get("minute", -MINUTE_NS) + MINUTE_NS, last.get("hour", -HOUR_NS) + HOUR_NS
+        last.get("minute", -MINUTE_NS) + MINUTE_NS,
+        last.get("hour", -HOUR_NS) + HOUR_NS,
+        minutes_kept_from(engine),
     )
+
+
+def minutes_kept_from(engine: Engine) -> int:
+    """The first whole hour whose minutes are all within retention; 0 without retention."""
+    rows = engine.rows(
+        "SELECT argMax(Value, Version), toUnixTimestamp64Nano(now64(9)) FROM tracer_state "
+        "WHERE Name = {name:String}",
+        {"name": MINUTES_KEPT},
+    )
+    kept_ns, now_ns = int(rows[0][0]), int(rows[0][1])
+    return max(0, -(-(now_ns - kept_ns) // HOUR_NS) * HOUR_NS) if kept_ns else 0
 
 
 def stale_hours(engine: Engine, *, until_ns: int) -> list[int]:
@@ -226,7 +245,20 @@ def stale_hours(engine: Engine, *, until_ns: int) -> list[int]:
 
 
 def pieces(window: Window, rolled: RolledUntil) -> list[tuple[str, Window]]:
-    """How a window is read: whole hours and minutes from caches, the edges from facts."""
+    """How a window is read: whole hours and minutes from caches, the edges from facts.
+
+    Before `kept_from_ns` whole hours are read from both: see RolledUntil.
+    """
+    if window.start_ns < rolled.kept_from_ns:
+        aged = Window(window.start_ns, min(window.end_ns, rolled.kept_from_ns))
+        young = Window(aged.end_ns, window.end_ns)
+        hours = Window(
+            -(-aged.start_ns // HOUR_NS) * HOUR_NS,
+            min(aged.end_ns, rolled.hour_ns) // HOUR_NS * HOUR_NS,
+        )
+        old = [("facts", aged), ("hour", hours)]
+        rest = pieces(young, rolled) if young.end_ns > young.start_ns else []
+        return [(source, one) for source, one in old if one.end_ns > one.start_ns] + rest
     found: list[tuple[str, Window]] = []
     low, high = window.start_ns, min(window.end_ns, rolled.minute_ns)
     first_minute = -(-low // MINUTE_NS) * MINUTE_NS
