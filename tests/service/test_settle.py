@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -271,3 +272,23 @@ def test_an_import_older_than_the_minutes_are_kept_is_found(engine: Engine) -> N
     table = read_operations(engine, Window(old - day, old + day), "1", {})
     assert table["Spans"].to_pylist() == [1.0]
     assert rolled_until(engine).minute_ns > now - 700 * SECOND
+
+
+def test_analysis_gives_way_to_busy_receivers(engine: Engine, clock: Clock) -> None:
+    write_spans(engine, records([span(1, 1)]))
+    clock.now = EPOCH + 30 * SECOND
+    asked = threading.Event()
+    free = threading.Event()
+
+    def is_busy() -> bool:
+        asked.set()
+        return not free.is_set()
+
+    work = Settler(engine, RULES, now_ns=clock, horizon_ns=clock, is_busy=is_busy)
+    work.start()
+    assert asked.wait(30)
+    assert facts(engine) == []
+    free.set()
+    while not facts(engine):
+        assert work.alive()
+    work.close()

@@ -31,6 +31,7 @@ from tracer.store.writer import write_spans
 from tracer.telemetry import Sample, exposition
 
 DRAIN_S = 15.0
+BUSY_BYTES = 16 * 2**20  # more than a block waits: analysis gives way to receivers
 ROOM_BYTES = 32 * 2**20  # less free disk cannot take a block
 
 
@@ -203,7 +204,13 @@ def start_service(settings: Settings, *, api_url: str) -> Service:
         store.close()
         raise
     try:
-        settler = Settler(store.engine, rules(settings), now_ns=now_ns, horizon_ns=sink.horizon_ns)
+        settler = Settler(
+            store.engine,
+            rules(settings),
+            now_ns=now_ns,
+            horizon_ns=sink.horizon_ns,
+            is_busy=lambda: sink.stats().queue_bytes > BUSY_BYTES,
+        )
         receivers = start_receivers(
             sink,
             host=settings.host,

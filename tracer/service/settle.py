@@ -35,6 +35,7 @@ BATCH_TRACES = 20_000
 REMEMBERED_NS = 600 * NS_PER_S  # a retried export may touch a settled trace for this long
 PERSIST_EVERY_NS = 5 * NS_PER_S
 PAUSE_S = 1.0
+MOST_YIELD_S = 30.0  # how long analysis gives way to receivers
 FUTURE_NS = 3_600 * NS_PER_S
 
 
@@ -68,12 +69,14 @@ class Settler:
         *,
         now_ns: Callable[[], int],
         horizon_ns: Callable[[], int],
+        is_busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self.progress = Progress()
         self._engine = engine
         self._rules = rules
         self._now_ns = now_ns
         self._horizon_ns = horizon_ns
+        self._is_busy = is_busy
         self._watermark = read_state(engine, SETTLED_UNTIL)
         self._persisted_ns = 0
         self._version = read_state(engine, ROLLED_VERSION)
@@ -235,6 +238,7 @@ class Settler:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            self._give_way()
             try:
                 worked = self.step()
             except TracerError as error:
@@ -247,6 +251,12 @@ class Settler:
                 log.exception("analysis failed; the same step comes again")
                 worked = 0
             self._stop.wait(PAUSE_S if worked < BATCH_TRACES else 0)
+
+    def _give_way(self) -> None:
+        """Exporters must never be slowed down: while receivers are busy analysis lags a little."""
+        yielded_s = 0.0
+        while yielded_s < MOST_YIELD_S and self._is_busy() and not self._stop.wait(PAUSE_S):
+            yielded_s += PAUSE_S
 
     def close(self) -> None:
         """Stops the thread and remembers how far it came."""
