@@ -50,7 +50,7 @@ class TraceFacts:
     root_path_id: NDArray[np.uint64]
     start_ns: NDArray[np.int64]
     duration_ns: NDArray[np.int64]
-    is_main: NDArray[np.bool_]  # the trace's main root (D7); others root fragments
+    is_main: NDArray[np.bool_]  # the main root of its trace; others root fragments
     root_missing: NDArray[np.bool_]  # the root is an orphan: its parent is not here
     failed: NDArray[np.bool_]  # the root's status is ERROR
     span_count: NDArray[np.uint32]  # spans under this root

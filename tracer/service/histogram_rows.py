@@ -15,6 +15,7 @@ from tracer.columns.buckets import middle_ns
 from tracer.service.context import Context, Window
 from tracer.store import rollups
 from tracer.store.histograms import histograms
+from tracer.store.slow import named
 
 
 @dataclass(frozen=True)
@@ -54,17 +55,11 @@ def read_grouped(
     operation: str | None = None,
 ) -> Grouped:
     """Histograms of span durations in the window, summed by the named columns."""
-    conditions, parameters = ["1"], {}
-    if service is not None:
-        conditions.append("ServiceName = {service:String}")
-        parameters["service"] = service
-    if operation is not None:
-        conditions.append("Operation = {operation:String}")
-        parameters["operation"] = operation
+    where, parameters = named(service, operation)
     table = rollups.read_operations(
         context.engine,
         rollups.Window(window.start_ns, window.end_ns),
-        " AND ".join(conditions),
+        where,
         parameters,
     )
     return _grouped(table, group_by)

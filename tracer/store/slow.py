@@ -67,6 +67,15 @@ def _inside(window: tuple[int, int], through: list[int] | None) -> tuple[str, di
 
 def paths_named(engine: Engine, service: str | None, operation: str | None) -> list[int]:
     """Call paths that end in this service and operation; None does not restrict."""
+    where, parameters = named(service, operation)
+    rows = engine.rows(
+        f"SELECT DISTINCT PathId FROM tracer_paths WHERE {where} ORDER BY PathId", parameters
+    )
+    return [int(row[0]) for row in rows]
+
+
+def named(service: str | None, operation: str | None) -> tuple[str, dict[str, Any]]:
+    """Condition and parameters for a service and an operation; None does not restrict."""
     conditions, parameters = ["1"], {}
     if service is not None:
         conditions.append("ServiceName = {service:String}")
@@ -74,9 +83,4 @@ def paths_named(engine: Engine, service: str | None, operation: str | None) -> l
     if operation is not None:
         conditions.append("Operation = {operation:String}")
         parameters["operation"] = operation
-    rows = engine.rows(
-        f"SELECT DISTINCT PathId FROM tracer_paths WHERE {' AND '.join(conditions)} "
-        "ORDER BY PathId",
-        parameters,
-    )
-    return [int(row[0]) for row in rows]
+    return " AND ".join(conditions), parameters
