@@ -6,11 +6,14 @@ import pyarrow as pa
 import pytest
 
 from tests.support.engine import LONG
+from tests.support.records import records, span
 from tracer.errors import BadSetting, StoreFailure, Unavailable
 from tracer.settings import Settings
+from tracer.store.durability import apply_durability
 from tracer.store.engine import Engine, open_server, translate
 from tracer.store.migrate import migrate, migrations
 from tracer.store.retention import apply_retention
+from tracer.store.writer import write_spans
 
 
 @pytest.mark.parametrize(
@@ -49,7 +52,7 @@ def test_long_lists_of_ids_are_one_parameter(engine: Engine) -> None:
 )
 def test_a_store_url_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(BadSetting, match=r"ClickHouse URL|valid port"):
-        open_server(url, durable=False)
+        open_server(url)
 
 
 def test_migrating_again_changes_nothing(engine: Engine) -> None:
@@ -80,3 +83,15 @@ def test_retention_follows_the_settings(engine: Engine) -> None:
             {"name": table},
         )[0][0]
         assert "864000000" in str(shown)
+
+
+def test_durability_is_a_property_of_the_tables(engine: Engine) -> None:
+    for to_disk in (True, False):
+        apply_durability(engine, to_disk=to_disk)
+        write_spans(engine, records([span(1, 1 + to_disk)]))
+        shown = engine.rows(
+            "SELECT create_table_query FROM system.tables "
+            "WHERE database = currentDatabase() AND name = 'otel_traces'"
+        )[0][0]
+        assert f"fsync_after_insert = {int(to_disk)}" in str(shown)
+    assert engine.rows("SELECT count() FROM otel_traces")[0][0] == 2

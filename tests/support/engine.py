@@ -34,7 +34,7 @@ def _directory() -> Path:
 @cache
 def _keep_alive() -> Engine:
     """The engine shuts down with its last handle: this one keeps it up between tests."""
-    return open_embedded(_directory(), memory_bytes=2 * 2**30, durable=False, database="keep")
+    return open_embedded(_directory(), memory_bytes=2 * 2**30, database="keep")
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def fresh_engine() -> Iterator[Engine]:
     """An engine on an empty database with the newest schema."""
     _keep_alive()
     name = f"test_{next(_names)}"
-    opened = open_embedded(_directory(), memory_bytes=2 * 2**30, durable=False, database=name)
+    opened = open_embedded(_directory(), memory_bytes=2 * 2**30, database=name)
     try:
         migrate(opened)
         apply_retention(opened, LONG)

@@ -80,14 +80,12 @@ def translate(error: Exception) -> TracerError:
 class Engine:
     """Open handles on one database of one engine. Thread-safe; `close` when done."""
 
-    def __init__(self, connect: dict[str, Any], database: str, *, durable: bool) -> None:
+    def __init__(self, connect: dict[str, Any], database: str) -> None:
         self._connect = connect
         self._database = database
         self._write_settings: dict[str, Any] = {"async_insert": 0}
         if connect.get("interface") != "chdb":
             self._write_settings = {"async_insert": 1, "wait_for_async_insert": 1}
-        if durable:
-            self._write_settings["fsync_after_insert"] = 1
         with _speaking():
             first = clickhouse_connect.get_client(**connect)
             first.command(f"CREATE DATABASE IF NOT EXISTS `{database}`")
@@ -162,17 +160,15 @@ def _speaking() -> Iterator[None]:
         raise translate(error) from error
 
 
-def open_embedded(
-    directory: Path, *, memory_bytes: int, durable: bool, database: str = DATABASE
-) -> Engine:
+def open_embedded(directory: Path, *, memory_bytes: int, database: str = DATABASE) -> Engine:
     """The engine in this process, on `directory`. One path per process; hold the lock first."""
     directory.mkdir(parents=True, exist_ok=True)
     options = {**CACHES, "max_server_memory_usage": memory_bytes}
     connect = {"interface": "chdb", "path": str(directory), "chdb_options": options}
-    return Engine(connect, database, durable=durable)
+    return Engine(connect, database)
 
 
-def open_server(url: str, *, durable: bool) -> Engine:
+def open_server(url: str) -> Engine:
     """A ClickHouse server by URL, `clickhouse://user:password@host:8123/database`."""
     parts = urlsplit(url)
     if parts.scheme not in ("clickhouse", "clickhouses", "http", "https") or not parts.hostname:
@@ -192,7 +188,7 @@ def open_server(url: str, *, durable: bool) -> Engine:
         "username": parts.username or "default",
         "password": parts.password or "",
     }
-    return Engine(connect, parts.path.strip("/") or DATABASE, durable=durable)
+    return Engine(connect, parts.path.strip("/") or DATABASE)
 
 
 def free_bytes(directory: Path) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tracer.settings import Settings
+from tracer.store.durability import apply_durability
 from tracer.store.engine import DATABASE, Engine, open_embedded, open_server
 from tracer.store.lock import DirectoryLock
 from tracer.store.migrate import migrate
@@ -32,10 +33,9 @@ def open_store(settings: Settings, *, api_url: str = "", database: str = DATABAS
     Raises PathInUse when another process owns the directory, Unavailable when it cannot be written
     or the server cannot be reached, BadSetting for a URL that is none.
     """
-    durable = settings.durability == "disk"
     lock = None
     if settings.store:
-        engine = open_server(settings.store, durable=durable)
+        engine = open_server(settings.store)
     else:
         directory = Path(settings.data)
         lock = DirectoryLock(directory, api_url)
@@ -43,7 +43,6 @@ def open_store(settings: Settings, *, api_url: str = "", database: str = DATABAS
             engine = open_embedded(
                 directory / "store",
                 memory_bytes=settings.engine_memory,
-                durable=durable,
                 database=database,
             )
         except BaseException:
@@ -53,6 +52,7 @@ def open_store(settings: Settings, *, api_url: str = "", database: str = DATABAS
     try:
         migrate(engine)
         apply_retention(engine, settings)
+        apply_durability(engine, to_disk=settings.durability == "disk")
     except BaseException:
         store.close()
         raise
