@@ -154,6 +154,7 @@ def main() -> None:
     base_ns = time.time_ns()
     requests = corpus.requests(args.templates, base_ns=base_ns, spans_per_request=args.spans)
     load = Load(args.target, [template(request, base_ns) for request in requests])
+    began_cpu_s = time.process_time()
     took_s = asyncio.run(load.run(args.streams, args.seconds))
     waits_s = np.array(load.waits_s or [0.0])
     print(
@@ -164,6 +165,7 @@ def main() -> None:
                 "requests": len(load.waits_s),
                 "bytes_per_span": sum(map(len, requests)) / args.spans / len(requests),
                 "seconds": took_s,
+                "cpu_s": time.process_time() - began_cpu_s,
                 "errors": dict(load.errors),
                 "wait_p50_s": float(np.quantile(waits_s, 0.5)),
                 "wait_p99_s": float(np.quantile(waits_s, 0.99)),

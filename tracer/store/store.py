@@ -10,6 +10,7 @@ from tracer.store.durability import apply_durability
 from tracer.store.engine import DATABASE, Engine, open_embedded, open_server
 from tracer.store.lock import DirectoryLock
 from tracer.store.migrate import migrate
+from tracer.store.priority import let_merges_give_way
 from tracer.store.retention import apply_retention
 
 
@@ -53,6 +54,8 @@ def open_store(settings: Settings, *, api_url: str = "", database: str = DATABAS
         migrate(engine)
         apply_retention(engine, settings)
         apply_durability(engine, to_disk=settings.durability == "disk")
+        if lock is not None:
+            let_merges_give_way()
     except BaseException:
         store.close()
         raise

@@ -1,8 +1,8 @@
 -- Spans as received. Columns up to Links.Attributes are the layout of the OpenTelemetry collector's
 -- ClickHouse exporter; the rest are ours, all with defaults (tracer/columns/schema.py is the table).
 -- Partitions are hours of the span's start, so that a disk budget can drop the oldest hour.
--- Fresh parts are compact and lightly compressed, because that is half of what an insert costs;
--- retention recompresses them when they are a day old.
+-- Fresh parts are lightly compressed, because that is half of what an insert costs; retention
+-- recompresses them when they are a day old. How parts are merged is in 004_merges.sql.
 CREATE TABLE IF NOT EXISTS otel_traces (
     Timestamp DateTime64(9) CODEC(Delta(8), Default),
     TraceId String,
@@ -60,8 +60,7 @@ CREATE TABLE IF NOT EXISTS otel_traces (
 ENGINE = MergeTree
 PARTITION BY intDiv(toUnixTimestamp64Nano(Timestamp), 3600000000000)
 ORDER BY (ServiceName, SpanName, Timestamp)
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1,
-    min_rows_for_wide_part = 300000, min_bytes_for_wide_part = 1073741824;
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1;
 
 -- One row per trace and commit: where a trace lies in time, and what arrived when.
 -- Written before the spans of its commit, so that no stored span is without its row.
