@@ -2,18 +2,21 @@
 
 Clients retry when an answer gets lost: the same bytes arrive a second time. What is remembered is
 a digest of the bytes and the acknowledgement, for a limited time and a limited number.
+
+The digest is not a cryptographic one (0.003 us a span in place of 0.23 for blake2b): whoever could
+forge a request that meets the digest of another could as well send whatever spans he likes.
 """
 
 from __future__ import annotations
 
-from hashlib import blake2b
+from xxhash import xxh3_128_digest
 
 from tracer.ingest.commit import Ack
 
 
 def digest(request: bytes) -> bytes:
     """128 bits: two different requests do not meet by chance."""
-    return blake2b(request, digest_size=16).digest()
+    return xxh3_128_digest(request)
 
 
 class Answered:
