@@ -292,3 +292,19 @@ def test_analysis_gives_way_to_busy_receivers(engine: Engine, clock: Clock) -> N
     while not facts(engine):
         assert work.alive()
     work.close()
+
+
+def test_a_minute_closes_by_the_clock_of_its_spans_not_of_ingest(
+    engine: Engine, clock: Clock
+) -> None:
+    """After the machine's clock was set back, ingest times are ahead of it."""
+    wall = Clock(EPOCH + 21 * SECOND)
+    work = Settler(engine, RULES, now_ns=clock, horizon_ns=clock, wall_ns=wall)
+    clock.now = EPOCH + 3600 * SECOND
+    write_spans(engine, records([span(1, 1, ingest=clock.now)]))
+    clock.now += 11 * SECOND
+    assert work.step() == 1
+    assert work.progress.minutes == 0
+    wall.now += 120 * SECOND
+    work.step()
+    assert work.progress.minutes == 1

@@ -2,12 +2,13 @@
 
 Many requests are decoded in one pass and written as one block. When something in a block cannot be
 stored, the block is halved by request until the guilty request stands alone; the innocent ones are
-stored. Pure but for the `write` it is given: no threads, no clock.
+stored. Pure but for the `write` and the clock it is given.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -56,6 +57,7 @@ class Way:
     write: Write
     steps: tuple[Step, ...] = STEPS
     settings: StepSettings = DEFAULT_SETTINGS
+    wall_ns: Callable[[], int] = time.time_ns  # judges the times of spans
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def prepare(way: Way, requests: Sequence[bytes], ingest_ns: int) -> Block:
     """Decode the requests and apply the steps."""
     decoded = way.decode(requests, ingest_ns=ingest_ns)
     arrivals = Arrivals(decoded.records, decoded.request_of, decoded.rejected)
-    return Block(apply(arrivals, way.steps, way.settings, ingest_ns), decoded.refused)
+    return Block(apply(arrivals, way.steps, way.settings, way.wall_ns()), decoded.refused)
 
 
 def commit(

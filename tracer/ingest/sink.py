@@ -93,8 +93,10 @@ class Sink:
         step_settings: StepSettings = DEFAULT_SETTINGS,
         settings: SinkSettings = SinkSettings(),
         now_ns: Callable[[], int] = time.time_ns,
+        wall_ns: Callable[[], int] | None = None,
     ) -> None:
-        self._way = Way(decode, write, steps, step_settings)
+        """`now_ns` stamps what comes in; `wall_ns` is what times of spans are judged by."""
+        self._way = Way(decode, write, steps, step_settings, wall_ns or now_ns)
         self._settings = settings
         self._now_ns = now_ns
         self._changed = threading.Condition()  # guards everything below

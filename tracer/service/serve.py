@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 
 from tracer.errors import BadInput, TracerError
+from tracer.ingest.clock import IngestClock
 from tracer.ingest.otlp.decode import decode
 from tracer.ingest.otlp.receivers import Receivers, start_receivers
 from tracer.ingest.redact import SECRET_KEYS
@@ -32,7 +33,7 @@ from tracer.telemetry import Sample, exposition
 
 DRAIN_S = 15.0
 BUSY_BYTES = 16 * 2**20  # more than a block waits: analysis gives way to receivers
-ROOM_BYTES = 32 * 2**20  # less free disk cannot take a block
+ROOM_BYTES = 64 * 2**20  # less free disk takes no block (min_free_disk_bytes_to_perform_insert)
 
 
 @dataclass(frozen=True)
@@ -175,14 +176,6 @@ def rules(settings: Settings) -> Rules:
     return Rules(settings.settle, settings.root_wait, settings.max_trace_age)
 
 
-def _never_before(settled_until_ns: int) -> Callable[[], int]:
-    """A clock for ingest times: stepped back over a restart, it waits at the watermark.
-
-    Spans stamped below the watermark would never be looked at.
-    """
-    return lambda: max(time.time_ns(), settled_until_ns + 1)
-
-
 def start_service(settings: Settings, *, api_url: str) -> Service:
     """Opens the store and starts everything; `api_url` is written into the lock for others.
 
@@ -190,7 +183,7 @@ def start_service(settings: Settings, *, api_url: str) -> Service:
     """
     store = open_store(settings, api_url=api_url)
     try:
-        now_ns = _never_before(read_state(store.engine, SETTLED_UNTIL))
+        now_ns = IngestClock(read_state(store.engine, SETTLED_UNTIL) + 1)
         sink = Sink(
             decode=functools.partial(decode, tenant=settings.tenant),
             write=functools.partial(write_spans, store.engine),
@@ -199,6 +192,7 @@ def start_service(settings: Settings, *, api_url: str) -> Service:
                 queue_bytes=settings.queue_bytes, block_rows=settings.max_block_rows
             ),
             now_ns=now_ns,
+            wall_ns=time.time_ns,
         )
     except BaseException:
         store.close()
@@ -210,6 +204,7 @@ def start_service(settings: Settings, *, api_url: str) -> Service:
             now_ns=now_ns,
             horizon_ns=sink.horizon_ns,
             is_busy=lambda: sink.stats().queue_bytes > BUSY_BYTES,
+            wall_ns=time.time_ns,
         )
         receivers = start_receivers(
             sink,

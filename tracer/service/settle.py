@@ -70,13 +70,16 @@ class Settler:
         now_ns: Callable[[], int],
         horizon_ns: Callable[[], int],
         is_busy: Callable[[], bool] = lambda: False,
+        wall_ns: Callable[[], int] | None = None,
     ) -> None:
+        """`now_ns` is the clock of ingest times; `wall_ns`, if another, that of spans' minutes."""
         self.progress = Progress()
         self._engine = engine
         self._rules = rules
         self._now_ns = now_ns
         self._horizon_ns = horizon_ns
         self._is_busy = is_busy
+        self._wall_ns = wall_ns or now_ns
         self._watermark = read_state(engine, SETTLED_UNTIL)
         self._persisted_ns = 0
         self._version = read_state(engine, ROLLED_VERSION)
@@ -99,7 +102,7 @@ class Settler:
 
     def _touch(self, minute_ns: int, version: int) -> None:
         """Minutes of the future, or over age, as an import may have, are left to the facts."""
-        if self._rolls_from <= minute_ns <= self._now_ns() + FUTURE_NS:
+        if self._rolls_from <= minute_ns <= self._wall_ns() + FUTURE_NS:
             self._dirty.setdefault(minute_ns, version)
 
     def step(self) -> int:
@@ -215,7 +218,7 @@ class Settler:
 
     def _roll_up(self, now: int) -> None:
         """Rolls up the touched minutes that have closed, then the hours above them."""
-        closed = now - 2 * self._rules.settle_ns - rollups.MINUTE_NS
+        closed = min(now, self._wall_ns()) - 2 * self._rules.settle_ns - rollups.MINUTE_NS
         minutes = sorted(minute for minute in self._dirty if minute <= closed)
         for minute in minutes:
             self._version = max(self._version + 1, now)

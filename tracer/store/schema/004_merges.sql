@@ -4,9 +4,13 @@
 -- only when it reaches both limits, so the one in bytes must not be in the way.)
 -- Many small parts are merged at once rather than few at a time again and again: every span is
 -- rewritten about twice on its way to a large part, not four times.
+-- Exports are refused before the disk is really full: what analysis writes, merges and a clean stop
+-- still have room then.
 ALTER TABLE otel_traces MODIFY SETTING
     min_rows_for_wide_part = 300000, min_bytes_for_wide_part = 0,
-    merge_selector_base = 12, min_parts_to_merge_at_once = 8;
+    merge_selector_base = 12, min_parts_to_merge_at_once = 8,
+    min_free_disk_bytes_to_perform_insert = 67108864;
 
 ALTER TABLE otel_traces_trace_id_ts MODIFY SETTING
-    merge_selector_base = 12, min_parts_to_merge_at_once = 8;
+    merge_selector_base = 12, min_parts_to_merge_at_once = 8,
+    min_free_disk_bytes_to_perform_insert = 67108864;
