@@ -1,6 +1,6 @@
 """Load over OTLP/gRPC, from a process of its own: how many spans a receiver acknowledges.
 
-    python -m benchmarks.loadgen --target 127.0.0.1:4317 --streams 128 --seconds 30
+    python -m benchmarks.loadgen --target 127.0.0.1:4317 --streams 128 --seconds 30 [--rate 100000]
 
 Requests are serialized before the clock starts. Before each send the trace ids of a request are
 renewed in its bytes, and its times are moved to now every few seconds, so that no request is a
@@ -83,11 +83,13 @@ def _positions(starts: list[int]) -> NDArray[np.intp]:
 
 
 class Load:
-    """Streams that send as fast as they are acknowledged, until the time is up."""
+    """Streams that send as fast as they are acknowledged, or at a rate, until the time is up."""
 
-    def __init__(self, target: str, templates: list[Template]) -> None:
+    def __init__(self, target: str, templates: list[Template], rate: float = 0.0) -> None:
         self._target = target
         self._templates = templates
+        self._rate = rate  # spans a second in all, 0: no limit
+        self._due_s = 0.0  # when the next request may go out
         self._run_id = int.from_bytes(os.urandom(6), "big") << 16
         self._sent = 0
         self.accepted = 0
@@ -125,7 +127,9 @@ class Load:
         while time.perf_counter() < until:
             one = self._templates[self._sent % len(self._templates)]
             self._sent += 1
-            body = one.take(self._run_id + self._sent, time.time_ns())
+            number = self._sent
+            await self._turn(one.spans)
+            body = one.take(self._run_id + number, time.time_ns())
             begun = time.perf_counter()
             try:
                 answer = await call(body, timeout=60)
@@ -141,6 +145,15 @@ class Load:
             self.rejected += rejected
             self.accepted += one.spans - rejected
 
+    async def _turn(self, spans: int) -> None:
+        """Waits for the moment at which so many spans are due; what was missed is not made up for
+        beyond a second."""
+        if self._rate:
+            now = time.perf_counter()
+            at = self._due_s = max(self._due_s, now - 1.0)
+            self._due_s += spans / self._rate
+            await asyncio.sleep(max(0.0, at - now))
+
 
 def main() -> None:
     """Parse the command line, load, print what was acknowledged."""
@@ -149,11 +162,12 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=128)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--templates", type=int, default=16)
+    parser.add_argument("--rate", type=float, default=0.0, help="spans a second, 0: all it takes")
     parser.add_argument("--spans", type=int, default=corpus.SPANS_PER_REQUEST)
     args = parser.parse_args()
     base_ns = time.time_ns()
     requests = corpus.requests(args.templates, base_ns=base_ns, spans_per_request=args.spans)
-    load = Load(args.target, [template(request, base_ns) for request in requests])
+    load = Load(args.target, [template(request, base_ns) for request in requests], args.rate)
     began_cpu_s = time.process_time()
     took_s = asyncio.run(load.run(args.streams, args.seconds))
     waits_s = np.array(load.waits_s or [0.0])

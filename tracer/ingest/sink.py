@@ -34,9 +34,9 @@ class SinkSettings:
     block_rows: int = 98_304  # most spans in a block, judged by the size of those before
     block_bytes: int = 32 << 20  # most bytes of requests in a block
     overlap_bytes: int = 16 << 20  # what must wait before a block is begun while another is written
-    small_bytes: int = 256 << 10  # less than this waits a while since the last block was begun:
+    small_bytes: int = 8 << 20  # less than this waits a while since the last block was begun:
     interval_s: float = 0.05  # at least so long,
-    longest_interval_s: float = 0.25  # and twice as long as a commit takes, but not longer
+    longest_interval_s: float = 0.25  # and four times as long as a commit takes, but not longer
     retry_memory_s: float = 600.0
     retry_memory_count: int = 131_072
 
@@ -274,7 +274,7 @@ class Sink:
             return None
         if self._queued_bytes >= self._settings.small_bytes:
             return 0.0
-        longest_s = min(self._settings.longest_interval_s, 2 * self._commit_s)
+        longest_s = min(self._settings.longest_interval_s, 4 * self._commit_s)
         interval_s = max(self._settings.interval_s, longest_s)
         return max(0.0, self._begun_s + interval_s - time.monotonic())
 

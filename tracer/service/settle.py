@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,7 +35,9 @@ BATCH_SPANS = 400_000
 BATCH_TRACES = 20_000
 REMEMBERED_NS = 600 * NS_PER_S  # a retried export may touch a settled trace for this long
 PERSIST_EVERY_NS = 5 * NS_PER_S
-PAUSE_S = 1.0
+PAUSE_S = 1.0  # between two steps, at least
+REST = 3  # and so many times as long as the last step took: each step has a cost of its own
+LONGEST_PAUSE_S = 3.0
 MOST_YIELD_S = 30.0  # how long analysis gives way to receivers
 FUTURE_NS = 3_600 * NS_PER_S
 
@@ -242,6 +245,7 @@ class Settler:
     def _run(self) -> None:
         while not self._stop.is_set():
             self._give_way()
+            began_s = time.monotonic()
             try:
                 worked = self.step()
             except TracerError as error:
@@ -253,7 +257,8 @@ class Settler:
                 self.progress.failures += 1
                 log.exception("analysis failed; the same step comes again")
                 worked = 0
-            self._stop.wait(PAUSE_S if worked < BATCH_TRACES else 0)
+            rest_s = min(LONGEST_PAUSE_S, REST * (time.monotonic() - began_s))
+            self._stop.wait(max(PAUSE_S, rest_s) if worked < BATCH_TRACES else 0)
 
     def _give_way(self) -> None:
         """Exporters must never be slowed down: while receivers are busy analysis lags a little."""

@@ -7,10 +7,13 @@
 -- Exports are refused before the disk is really full: what analysis writes, merges and a clean stop
 -- still have room then.
 ALTER TABLE otel_traces MODIFY SETTING
-    min_rows_for_wide_part = 300000, min_bytes_for_wide_part = 0,
+    min_rows_for_wide_part = 98305, min_bytes_for_wide_part = 0,
+    vertical_merge_algorithm_min_rows_to_activate = 98305,
     merge_selector_base = 12, min_parts_to_merge_at_once = 8,
     min_free_disk_bytes_to_perform_insert = 67108864;
 
 ALTER TABLE otel_traces_trace_id_ts MODIFY SETTING
     merge_selector_base = 12, min_parts_to_merge_at_once = 8,
     min_free_disk_bytes_to_perform_insert = 67108864;
+
+ALTER TABLE tracer_facts MODIFY SETTING merge_selector_base = 12, min_parts_to_merge_at_once = 8;
