@@ -26,3 +26,20 @@ UID: Final = 10001
 def documents(path: Path) -> list[dict[str, Any]]:
     """Every document of a YAML file."""
     return [one for one in yaml.safe_load_all(path.read_text(encoding="utf-8")) if one is not None]
+
+
+def merged(below: Any, above: Any) -> Any:
+    """`above` laid over `below` as a strategic merge does: maps by key, lists of named things by
+    name, all else replaced."""
+    if isinstance(below, dict) and isinstance(above, dict):
+        return {
+            key: merged(below.get(key), above[key]) if key in above else below[key]
+            for key in {**below, **above}
+        }
+    lists = isinstance(below, list) and isinstance(above, list)
+    if lists and all(isinstance(one, dict) and "name" in one for one in (*below, *above)):
+        by_name = {one["name"]: one for one in below}
+        for one in above:
+            by_name[one["name"]] = merged(by_name.get(one["name"]), one)
+        return list(by_name.values())
+    return above
