@@ -55,7 +55,7 @@ def test_the_user_has_its_profile_and_its_password_elsewhere() -> None:
     users = root("users.d/tracer.xml")
     user = at(users, "users/tracer")
     assert at(user, "profile").text == at(users, "profiles")[0].tag
-    assert at(user, "password_sha256_hex").attrib == {"from_env": "TRACER_PASSWORD_SHA256"}
+    assert at(user, "password_sha256_hex").attrib == {"from_env": "CLICKHOUSE_PASSWORD_SHA256"}
     assert at(user, "password_sha256_hex").text is None
     assert all(at(user, "networks")[0].text != any_ for any_ in ("::/0", "0.0.0.0/0"))
 
