@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 API: Final = "/api/v1"
 CONNECT_S: Final = 5.0
 ANSWER_S: Final = 120.0
+HEALTH_S: Final = 4.0  # supervisors give a health check five seconds
 Document = dict[str, Any]
 _KINDS: Final = {
     "urn:tracer:" + re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower(): kind
@@ -53,6 +54,14 @@ class Remote:
         trace: TracebackType | None,
     ) -> None:
         self._client.close()
+
+    def health(self) -> Document:
+        """`tracer.health/1`, whether ready or not."""
+        response = self._answer("GET", "/health/ready", timeout=HEALTH_S)
+        document = _document(self.name, response)
+        if "ready" not in document:
+            raise _error_of(self.name, response)
+        return document
 
     def slow_traces(self, words: Mapping[str, Any]) -> Document:
         """`tracer.slow-traces/1`."""
@@ -123,13 +132,16 @@ class Remote:
 
     def _send(self, method: str, path: str, **request: Any) -> Document:
         headers = {"Content-Type": "application/x-protobuf"} if "content" in request else {}
-        try:
-            response = self._client.request(method, API + path, headers=headers, **request)
-        except httpx.HTTPError as error:
-            raise self._unreachable(error) from error
+        response = self._answer(method, path, headers=headers, **request)
         if response.is_error:
             raise _error_of(self.name, response)
         return _document(self.name, response)
+
+    def _answer(self, method: str, path: str, **request: Any) -> httpx.Response:
+        try:
+            return self._client.request(method, API + path, **request)
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
 
     def _unreachable(self, error: httpx.HTTPError) -> Unavailable:
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):

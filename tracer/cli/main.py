@@ -19,6 +19,7 @@ from tracer.errors import TracerError, codes
 
 COMMANDS: Final = {
     "serve": "tracer.cli.serve",
+    "health": "tracer.cli.health",
     "demo": "tracer.cli.demo",
     "analyze": "tracer.cli.analyze",
     "slow": "tracer.cli.slow",
