@@ -108,6 +108,12 @@ class Settings:
     max_trace_age: int = setting(
         duration_ns("5m"), duration_ns, "analyse a trace that is never quiet after this"
     )
+    max_services: int = setting(
+        1_000, _positive, "services that statistics are kept of; further ones count as one"
+    )
+    max_operations: int = setting(
+        2_000, _positive, "operation names of a service likewise; raw spans keep their names"
+    )
     redact_keys: tuple[str, ...] = setting(
         (), _words, "further attribute keys whose values are redacted, comma separated"
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tracer.columns.records import SpanRecords
 from tracer.service.context import Context
 from tracer.service.serve import rules
-from tracer.service.settle import Rules, Settler
+from tracer.service.settle import Settler
 from tracer.store.writer import write_spans
 
 
@@ -20,10 +22,9 @@ def settle_all(context: Context) -> int:
 
     For a store that no service feeds: nothing more can be under way.
     """
-    waiting = rules(context.settings)
     settler = Settler(
         context.engine,
-        Rules(settle_ns=0, root_wait_ns=0, max_trace_age_ns=waiting.max_trace_age_ns),
+        replace(rules(context.settings), settle_ns=0, root_wait_ns=0),
         now_ns=context.now_ns,
         horizon_ns=context.now_ns,
     )

@@ -172,8 +172,14 @@ def step_settings(settings: Settings) -> StepSettings:
 
 
 def rules(settings: Settings) -> Rules:
-    """When a trace is ready, as the settings want it."""
-    return Rules(settings.settle, settings.root_wait, settings.max_trace_age)
+    """When a trace is ready and what is counted apart, as the settings want it."""
+    return Rules(
+        settings.settle,
+        settings.root_wait,
+        settings.max_trace_age,
+        settings.max_services,
+        settings.max_operations,
+    )
 
 
 def start_service(settings: Settings, *, api_url: str) -> Service:

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 
 from tracer.analysis.analyse import analyse
 from tracer.errors import TracerError
+from tracer.service.known_names import KnownNames
 from tracer.store import activity as stored
 from tracer.store import rollups
 from tracer.store.engine import Engine
-from tracer.store.facts import read_state, write_facts, write_state
+from tracer.store.facts import read_names, read_state, write_facts, write_state
 from tracer.units import NS_PER_S
 
 log = logging.getLogger("tracer.settle")
@@ -44,11 +45,13 @@ FUTURE_NS = 3_600 * NS_PER_S
 
 @dataclass(frozen=True)
 class Rules:
-    """When a trace is ready; durations in ns."""
+    """When a trace is ready, durations in ns; and how many names statistics are kept of."""
 
     settle_ns: int
     root_wait_ns: int
     max_trace_age_ns: int
+    max_services: int = 1_000
+    max_operations: int = 2_000  # of one service
 
 
 @dataclass
@@ -60,6 +63,7 @@ class Progress:
     minutes: int = 0
     lag_ns: int = 0
     failures: int = 0
+    renamed_spans: int = 0  # counted as other operations or other services
 
 
 class Settler:
@@ -86,6 +90,11 @@ class Settler:
         self._watermark = read_state(engine, SETTLED_UNTIL)
         self._persisted_ns = 0
         self._version = read_state(engine, ROLLED_VERSION)
+        self._names = KnownNames(
+            read_names(engine),
+            max_services=rules.max_services,
+            max_operations=rules.max_operations,
+        )
         self._done: dict[int, int] = {}  # trace key → last ingest time analysed, above watermark
         self._recent: deque[tuple[int, NDArray[np.uint64]]] = deque()  # settled below watermark
         self._dirty: dict[int, int] = {}  # minute → first fact version not rolled up
@@ -183,7 +192,7 @@ class Settler:
         )
         if len(spans) == 0:
             return
-        facts = analyse(spans).facts
+        facts = analyse(self._names.bounded(spans)).facts
         self._version = max(self._version + 1, self._now_ns())
         taken_back_ns = write_facts(self._engine, facts, version_ns=self._version)
         starts_ns = np.concatenate([facts.start_ns, np.array(taken_back_ns, np.int64)])
@@ -191,6 +200,7 @@ class Settler:
             self._touch(minute * rollups.MINUTE_NS, self._version)
         self.progress.traces += len(trace_ids)
         self.progress.spans += len(spans)
+        self.progress.renamed_spans = self._names.overflowed
 
     def _advance(self, watermark: int, now: int) -> None:
         if watermark <= self._watermark:

@@ -179,6 +179,15 @@ def read_paths(engine: Engine, path_ids: NDArray[np.uint64] | None = None) -> Pa
     )
 
 
+def read_names(engine: Engine) -> list[tuple[ServiceIdentity, str]]:
+    """Every (service, operation) that a call path is known of."""
+    rows = engine.rows(
+        "SELECT DISTINCT TenantId, Environment, ServiceNamespace, ServiceName, Operation "
+        "FROM tracer_paths"
+    )
+    return [(ServiceIdentity(*map(str, row[:4])), str(row[4])) for row in rows]
+
+
 def _with_ancestors(engine: Engine, path_ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The known ones of `path_ids` and all paths above them, ascending.
 
