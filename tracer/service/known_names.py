@@ -2,9 +2,9 @@
 
 Spans are stored under whatever name they have. But a service that puts ids into its span names has
 a million of them, and a histogram, a call path and a baseline of each would be a store of its own
-that says nothing. The names seen first are kept; what comes after them counts as one operation, under a
-name that says so. What was kept is known from the call paths in the store, so a restart changes
-nothing, and a name is forgotten with its last call path.
+that says nothing. The names seen first are kept; what comes after them counts as one operation,
+under a name that says so. What was kept is known from the call paths in the store, so a restart
+changes nothing, and a name is forgotten with its last call path.
 """
 
 from __future__ import annotations
