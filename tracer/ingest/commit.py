@@ -1,8 +1,9 @@
 """One block of requests, from bytes to the store: what became of each of them.
 
-Many requests are decoded in one pass and written as one block. When something in a block cannot be
-stored, the block is halved by request until the guilty request stands alone; the innocent ones are
-stored. Pure but for the `write` and the clock it is given.
+Many requests are decoded in one pass and written as one block; a very large one is written in parts
+and acknowledged after the last. When something in a block cannot be stored, the block is halved by
+request until the guilty request stands alone; the innocent ones are stored. Pure but for the
+`write` and the clock it is given.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
+from google.protobuf.message import DecodeError
 
 from tracer.columns.records import SpanRecords
 from tracer.errors import BadInput, StoreFailure, TracerError, Unavailable
 from tracer.ingest.otlp.decoded import Decoded, Rejected
+from tracer.ingest.otlp.split import split
 from tracer.ingest.steps import DEFAULT_SETTINGS, STEPS, Arrivals, Step, StepSettings, apply
 
 _LOG = logging.getLogger(__name__)
@@ -29,6 +32,7 @@ MESSAGE_LIMIT = 1024  # characters of a partial success message
 # Failed writes after which the search for the guilty request ends: a store that refuses everything
 # must not be asked once per request.
 SEARCH_LIMIT = 64
+PART_BYTES = 8 << 20  # a request larger than this is decoded and written in parts of this size
 
 
 class Decode(Protocol):
@@ -78,6 +82,11 @@ class Committed:
     rejected: Counter[str] = field(default_factory=Counter)  # spans, by reason
 
 
+def is_large(request: bytes) -> bool:
+    """Whether the request is stored in parts, alone."""
+    return len(request) > PART_BYTES
+
+
 def prepare(way: Way, requests: Sequence[bytes], ingest_ns: int) -> Block:
     """Decode the requests and apply the steps."""
     decoded = way.decode(requests, ingest_ns=ingest_ns)
@@ -92,7 +101,31 @@ def commit(
 
     Never raises: every request has an outcome. `Unavailable` from the store is everybody's.
     """
+    if len(requests) == 1 and is_large(requests[0]):
+        return _commit_in_parts(way, requests[0], ingest_ns)
     return _commit(way, requests, ingest_ns, block, [SEARCH_LIMIT])
+
+
+def _commit_in_parts(way: Way, request: bytes, ingest_ns: int) -> Committed:
+    """All parts or an error: what is stored by then, a retry stores again, and it is read once."""
+    whole = Committed(())
+    try:
+        for part in split(request, PART_BYTES):
+            done = _commit(way, [part], ingest_ns, None, [1])
+            whole = _joined(whole, done)
+            if isinstance(done.outcomes[0], TracerError):
+                break
+    except DecodeError:  # the judge in `decode` says it better
+        return _commit(way, [request], ingest_ns, None, [1])
+    return replace(whole, outcomes=(_of_parts(whole),))
+
+
+def _of_parts(whole: Committed) -> Outcome:
+    acks = [outcome for outcome in whole.outcomes if isinstance(outcome, Ack)]
+    if len(acks) < len(whole.outcomes):
+        return whole.outcomes[-1]
+    rejected = [Rejected(0, count, reason) for reason, count in whole.rejected.items()]
+    return _ack(sum(ack.accepted for ack in acks), rejected)
 
 
 def _commit(

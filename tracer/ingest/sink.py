@@ -20,7 +20,18 @@ from dataclasses import dataclass, field, replace
 
 from tracer.errors import TracerError, Unavailable
 from tracer.ingest.answered import Answered, digest
-from tracer.ingest.commit import Ack, Block, Committed, Decode, Outcome, Way, Write, commit, prepare
+from tracer.ingest.commit import (
+    Ack,
+    Block,
+    Committed,
+    Decode,
+    Outcome,
+    Way,
+    Write,
+    commit,
+    is_large,
+    prepare,
+)
 from tracer.ingest.steps import DEFAULT_SETTINGS, STEPS, Step, StepSettings
 
 REASONS_LIMIT = 100  # distinct reasons counted apart
@@ -255,6 +266,8 @@ class Sink:
                 self._begun_s = time.monotonic()
                 self._in_flight += 1
                 begun = _Begun(self._take(), self._enter(), self._begun_s, None)
+            if is_large(begun.requests[0]):
+                return begun
             try:
                 block = prepare(self._way, begun.requests, begun.ingest_ns)
             except BaseException:  # noqa: BLE001 - `commit` looks for the guilty request
@@ -279,13 +292,18 @@ class Sink:
         return max(0.0, self._begun_s + interval_s - time.monotonic())
 
     def _take(self) -> list[_Waiting]:
-        """What is queued, up to a full block, and at least one request."""
+        """What is queued, up to a full block, and at least one request; a large one alone."""
         limit = min(self._settings.block_bytes, self._settings.block_rows * self._bytes_per_row)
         taken: list[_Waiting] = []
         size = 0
-        while self._queue and (not taken or size + len(self._queue[0].request) <= limit):
+        while self._queue:
+            request = self._queue[0].request
+            if taken and (size + len(request) > limit or is_large(request)):
+                break
             taken.append(self._queue.popleft())
-            size += len(taken[-1].request)
+            size += len(request)
+            if is_large(request):
+                break
         self._queued_bytes -= size
         return taken
 
