@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
+STORE  ?=
 
-.PHONY: setup demo serve test check bench interop crash soak format clean
+.PHONY: setup demo serve test test-server check bench interop crash soak format clean
 
 setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -21,6 +22,9 @@ serve: setup     ## receivers, analysis and API on the embedded store
 
 test: setup
 	$(BIN)/python -m pytest $(ARGS)
+
+test-server: setup  ## the store's tests on a real ClickHouse server, STORE=clickhouse://user:password@host:8123
+	TRACER_TEST_STORE="$(STORE)" $(BIN)/python -m pytest tests/store tests/service/test_roles.py $(ARGS)
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -19,7 +19,7 @@ class Local:
     """The use cases on a context that somebody else closes."""
 
     def __init__(self, context: Context) -> None:
-        self.name = context.settings.store or context.settings.data
+        self.name = context.name
         self._context = context
         self._now_ns = context.now_ns()
 

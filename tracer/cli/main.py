@@ -44,6 +44,7 @@ SERVER_PARTS: Final = frozenset(
         "prometheus_client",
         "psutil",
         "starlette",
+        "urllib3",
         "uvicorn",
     )
 )

@@ -9,6 +9,7 @@ from typing import Any
 from tracer.errors import BadQuery
 from tracer.settings import Settings
 from tracer.store.engine import Engine
+from tracer.store.url import parse_store_url
 from tracer.units import rfc3339
 
 
@@ -19,6 +20,13 @@ class Context:
     engine: Engine
     settings: Settings
     now_ns: Callable[[], int]
+
+    @property
+    def name(self) -> str:
+        """The store as it may be shown: never with a password."""
+        if self.settings.store:
+            return parse_store_url(self.settings.store).shown
+        return self.settings.data
 
 
 @dataclass(frozen=True)

@@ -7,20 +7,25 @@ so writes have a handle of their own and reads take one from a small pool.
 from __future__ import annotations
 
 import contextlib
+import math
 import queue
 import re
 import shutil
 import threading
+import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import clickhouse_connect
 import pyarrow as pa
+import urllib3
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from urllib3.exceptions import HTTPError
 
-from tracer.errors import BadSetting, StoreFailure, TracerError, Unavailable
+from tracer.errors import StoreFailure, TracerError, Unavailable
+from tracer.store.url import StoreUrl, parse_store_url
 
 READERS = 4
 DATABASE = "tracer"
@@ -39,9 +44,24 @@ READ_SETTINGS = {
     "output_format_arrow_string_as_string": 1,
     "do_not_merge_across_partitions_select_final": 1,
 }
-# Codes of the engine that mean "not now" and not "never": memory, disk, too many parts, time-outs.
-_TRANSIENT = {159, 160, 202, 209, 210, 241, 243, 252, 319, 425, 999, 1000}
+# Inserts over a network: how often one whose answer was lost is sent again, and after what pauses.
+REPEATS_S = (0.2, 1.0)
+HANDSHAKE_S = 10.0  # a server that takes longer for its version is not there
+# What a cluster needs to keep our promises: an insert returns once its shards have it and not once
+# it is queued for them, subqueries see all shards, and a rollup is computed over all of them.
+CLUSTER_SETTINGS = {
+    "distributed_foreground_insert": 1,
+    "distributed_product_mode": "global",
+    "parallel_distributed_insert_select": 0,
+}
+# Codes of the engine that mean "not now" and not "never".
+_TRANSIENT = {
+    *(159, 160, 202, 209, 210, 236, 241, 243, 252, 394, 425, 745),  # busy, memory, disk, time-outs
+    *(198, 225, 242, 279, 285, 286, 319, 517, 999, 1000),  # replicas, the keeper, the network
+}
+_NOT_LET_IN = {192, 193, 497, 516}  # user, password, grants
 _TRANSIENT_WORDS = ("No space left on device", "Cannot write", "NOT_ENOUGH_SPACE", "Read-only")
+_AWAY_WORDS = ("HTTP status 429", "HTTP status 502", "HTTP status 503", "HTTP status 504")
 _CODE = re.compile(r"Code:\s*(\d+)")
 
 
@@ -72,23 +92,69 @@ def translate(error: Exception) -> TracerError:
     match = _CODE.search(text)
     code = int(match[1]) if match else 0
     first_line = text.strip().splitlines()[0][:500] if text.strip() else type(error).__name__
+    if is_lost(error):
+        return Unavailable(f"the store is away: {_reason(error)}", retry_after_s=2.0)
+    if code in _NOT_LET_IN:
+        # Not the sender's fault: what it sends can be stored once the account is put right.
+        return Unavailable(
+            f"the store does not let tracer in, check the account in --store: {first_line}",
+            retry_after_s=10.0,
+        )
     if code in _TRANSIENT or any(word in text for word in _TRANSIENT_WORDS):
         return Unavailable(f"the store cannot do this now: {first_line}", retry_after_s=2.0)
     return StoreFailure(f"the store refused: {first_line}")
 
 
-class Engine:
-    """Open handles on one database of one engine. Thread-safe; `close` when done."""
+def is_lost(error: BaseException) -> bool:
+    """Whether the answer never came: what was asked may have been done or not."""
+    if isinstance(error, HTTPError):
+        return True
+    return isinstance(error, ClickHouseError) and (
+        isinstance(error.__cause__, HTTPError) or any(word in str(error) for word in _AWAY_WORDS)
+    )
 
-    def __init__(self, connect: dict[str, Any], database: str) -> None:
+
+def _reason(error: BaseException) -> str:
+    """What the network said, without the request that it was said about."""
+    lost = error if isinstance(error, HTTPError) else error.__cause__ or error
+    inner = getattr(lost, "reason", None) or lost
+    return str(inner).strip().splitlines()[0].rpartition(">: ")[2][:300] or type(inner).__name__
+
+
+class Engine:
+    """Open handles on one database of one engine. Thread-safe; `close` when done.
+
+    `server` is None for the engine in this process.
+    """
+
+    def __init__(
+        self,
+        connect: dict[str, Any],
+        database: str,
+        *,
+        server: StoreUrl | None = None,
+        create: bool = True,
+    ) -> None:
+        self.cluster = server.cluster if server else ""
+        self.database = database
         self._connect = connect
-        self._database = database
+        self._server = server
         self._write_settings: dict[str, Any] = {"async_insert": 0}
-        if connect.get("interface") != "chdb":
-            self._write_settings = {"async_insert": 1, "wait_for_async_insert": 1}
+        if server and server.async_insert:
+            self._write_settings = {
+                "async_insert": 1,
+                "wait_for_async_insert": 1,
+                "async_insert_deduplicate": 1,
+            }
+        self._session_settings = {
+            **SESSION_SETTINGS,
+            **(CLUSTER_SETTINGS if self.cluster else {}),
+        }
         with _speaking():
-            first = clickhouse_connect.get_client(**connect)
-            first.command(f"CREATE DATABASE IF NOT EXISTS `{database}`")
+            first = self._open()
+            if create:
+                everywhere = f" ON CLUSTER `{self.cluster}`" if self.cluster else ""
+                first.command(f"CREATE DATABASE IF NOT EXISTS `{database}`{everywhere}")
             first.database = database
         self._writer = first
         self._writing = threading.Lock()
@@ -104,11 +170,29 @@ class Engine:
     def insert(
         self, table: str, batch: pa.Table, settings: Mapping[str, Any] | None = None
     ) -> None:
-        """Appends `batch` to `table` as one block: all of it or nothing."""
-        with self._writing, _speaking():
-            self._writer.insert_arrow(
-                table, batch, settings={**self._write_settings, **(settings or {})}
-            )
+        """Appends `batch` to `table` as one block: all of it or nothing.
+
+        Over a network an insert may be done and its answer lost. It is then sent again under the
+        same token, by which the server knows it; Unavailable when there is no answer after all.
+        """
+        chosen = {**self._write_settings, **(settings or {})}
+        with self._writing:
+            if self._server is None:
+                with _speaking():
+                    self._writer.insert_arrow(table, batch, settings=chosen)
+            else:
+                self._insert_surely(table, batch, chosen)
+
+    def _insert_surely(self, table: str, batch: pa.Table, settings: dict[str, Any]) -> None:
+        token = {"insert_deduplicate": 1, "insert_deduplication_token": uuid.uuid4().hex}
+        for pause_s in (*REPEATS_S, None):
+            try:
+                self._writer.insert_arrow(table, batch, settings={**settings, **token})
+                return
+            except (ClickHouseError, pa.ArrowException, RuntimeError, HTTPError) as error:
+                if pause_s is None or not is_lost(error):
+                    raise translate(error) from error
+                time.sleep(pause_s)
 
     def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Rows as Arrow columns; LowCardinality columns come as dictionaries."""
@@ -134,13 +218,20 @@ class Engine:
         try:
             if reader is None:
                 with _speaking():
-                    reader = clickhouse_connect.get_client(
-                        **self._connect, settings=SESSION_SETTINGS
-                    )
-                    reader.database = self._database
+                    reader = self._open()
+                    reader.database = self.database
             yield reader
         finally:
             self._readers.put(reader)
+
+    def _open(self) -> Any:
+        client = clickhouse_connect.get_client(**self._connect, settings=self._session_settings)
+        if self._server is not None:
+            # Only the handshake is short; a query may take as long as it is allowed to.
+            client.timeout = urllib3.Timeout(
+                connect=self._server.connect_timeout, read=self._server.read_timeout
+            )
+        return client
 
     def close(self) -> None:
         """Waits for running calls, then closes every handle."""
@@ -156,7 +247,7 @@ class Engine:
 def _speaking() -> Iterator[None]:
     try:
         yield
-    except (ClickHouseError, pa.ArrowException, RuntimeError) as error:
+    except (ClickHouseError, pa.ArrowException, RuntimeError, HTTPError) as error:
         raise translate(error) from error
 
 
@@ -168,27 +259,33 @@ def open_embedded(directory: Path, *, memory_bytes: int, database: str = DATABAS
     return Engine(connect, database)
 
 
-def open_server(url: str) -> Engine:
-    """A ClickHouse server by URL, `clickhouse://user:password@host:8123/database`."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("clickhouse", "clickhouses", "http", "https") or not parts.hostname:
-        raise BadSetting(
-            f"store {url!r} is not a ClickHouse URL; "
-            "write clickhouse://user:password@host:8123/database"
-        )
-    try:
-        port = parts.port
-    except ValueError as error:
-        raise BadSetting(f"store {url!r} has no valid port; a port is 1..65535") from error
-    secure = parts.scheme in ("clickhouses", "https")
-    connect = {
-        "interface": "https" if secure else "http",
-        "host": parts.hostname,
-        "port": port or (8443 if secure else 8123),
-        "username": parts.username or "default",
-        "password": parts.password or "",
+def open_server(url: str, *, create: bool = True) -> Engine:
+    """A ClickHouse server by URL (`tracer/store/url.py`); `create` makes its database.
+
+    Raises BadSetting for a URL that is none, Unavailable when nobody answers there.
+    """
+    server = parse_store_url(url)
+    connect: dict[str, Any] = {
+        "interface": server.interface,
+        "host": server.host,
+        "port": server.port,
+        "username": server.username,
+        "password": server.password,
+        "connect_timeout": math.ceil(server.connect_timeout),  # it takes whole seconds
+        "send_receive_timeout": math.ceil(min(HANDSHAKE_S, server.read_timeout)),
+        # Requests of a session lock each other out, also after a time-out of ours, and cannot be
+        # spread over a cluster.
+        "autogenerate_session_id": False,
     }
-    return Engine(connect, parts.path.strip("/") or DATABASE)
+    if server.interface == "https":
+        connect |= {"ca_cert": server.ca or None, "client_cert": server.client_cert or None}
+    try:
+        return Engine(connect, server.database or DATABASE, server=server, create=create)
+    except Unavailable as error:
+        raise Unavailable(
+            f"store {server.shown} cannot be used ({error}); start it or correct --store",
+            retry_after_s=error.retry_after_s,
+        ) from error
 
 
 def free_bytes(directory: Path) -> int:

@@ -6,9 +6,15 @@ import re
 from importlib.resources import files
 
 from tracer.errors import StoreFailure
+from tracer.store.cluster import spread
 from tracer.store.engine import Engine
 
 _STATEMENT_END = re.compile(r";[ \t]*(?:\n|$)")
+REGISTER = (
+    "CREATE TABLE IF NOT EXISTS tracer_migrations "
+    "(Number UInt32, Name String, AppliedAt DateTime DEFAULT now()) "
+    "ENGINE = MergeTree ORDER BY Number"
+)
 _COMMENT = re.compile(r"^\s*--.*$", re.MULTILINE)
 
 
@@ -28,22 +34,32 @@ def migrate(engine: Engine) -> None:
 
     A crash in the middle is harmless: every statement can run again.
     """
-    engine.command(
-        "CREATE TABLE IF NOT EXISTS tracer_migrations "
-        "(Number UInt32, Name String, AppliedAt DateTime DEFAULT now()) "
-        "ENGINE = MergeTree ORDER BY Number"
-    )
-    rows = engine.rows("SELECT max(Number) FROM tracer_migrations")
-    done = int(rows[0][0])
+    _apply(engine, REGISTER)
+    done = applied(engine)
     steps = migrations()
-    if done > steps[-1][0]:
-        raise StoreFailure(
-            f"the database has schema {done}, this tracer knows {steps[-1][0]}; "
-            "run the newer version or give another --data"
-        )
     for number, name, statements in steps:
         if number <= done:
             continue
         for statement in statements:
-            engine.command(statement)
+            _apply(engine, statement)
         engine.command(f"INSERT INTO tracer_migrations (Number, Name) VALUES ({number}, '{name}')")
+
+
+def applied(engine: Engine) -> int:
+    """The number of the newest migration in the database.
+
+    Raises StoreFailure when it is newer than this code.
+    """
+    done = int(engine.rows("SELECT max(Number) FROM tracer_migrations")[0][0])
+    newest = migrations()[-1][0]
+    if done > newest:
+        raise StoreFailure(
+            f"the database has schema {done}, this tracer knows {newest}; "
+            "run the newer version or give another --data"
+        )
+    return done
+
+
+def _apply(engine: Engine, statement: str) -> None:
+    for one in spread(statement, engine.cluster, engine.database):
+        engine.command(one)

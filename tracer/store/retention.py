@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from tracer.settings import Settings
+from tracer.store.cluster import local, spread
 from tracer.store.engine import Engine
 from tracer.store.rollups import MINUTES_KEPT
 from tracer.units import NS_PER_S
@@ -24,13 +25,13 @@ def apply_retention(engine: Engine, settings: Settings) -> None:
             engine.rows(
                 "SELECT create_table_query FROM system.tables "
                 "WHERE database = currentDatabase() AND name = {table:String}",
-                {"table": table},
+                {"table": local(table, engine.cluster)},
             )[0][0]
         )
         if rule not in shown.replace("\n", " "):
-            engine.command(
-                f"ALTER TABLE {table} MODIFY TTL {rule} SETTINGS materialize_ttl_after_modify = 0"
-            )
+            change = f"MODIFY TTL {rule} SETTINGS materialize_ttl_after_modify = 0"
+            for one in spread(f"ALTER TABLE {table} {change}", engine.cluster, engine.database):
+                engine.command(one)
     engine.command(
         "INSERT INTO tracer_state SELECT "
         f"'{MINUTES_KEPT}', {settings.retention_minutes}, toUnixTimestamp64Nano(now64(9))"

@@ -11,6 +11,7 @@ from tracer.store.engine import DATABASE, Engine, open_embedded, open_server
 from tracer.store.lock import DirectoryLock
 from tracer.store.migrate import migrate
 from tracer.store.priority import let_merges_give_way
+from tracer.store.repeats import remember_inserts
 from tracer.store.retention import apply_retention
 
 
@@ -52,6 +53,8 @@ def open_store(settings: Settings, *, api_url: str = "", database: str = DATABAS
     store = Store(engine, lock)
     try:
         migrate(engine)
+        if settings.store and not engine.cluster:
+            remember_inserts(engine)
         apply_retention(engine, settings)
         apply_durability(engine, to_disk=settings.durability == "disk")
         if lock is not None:
