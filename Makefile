@@ -24,7 +24,7 @@ test: setup
 	$(BIN)/python -m pytest $(ARGS)
 
 test-server: setup  ## the store's tests on a real ClickHouse server, STORE=clickhouse://user:password@host:8123
-	TRACER_TEST_STORE="$(STORE)" $(BIN)/python -m pytest tests/store tests/service/test_roles.py $(ARGS)
+	TRACER_TEST_STORE="$(STORE)" $(BIN)/python -m pytest tests/store tests/cli/test_roles.py $(ARGS)
 
 check: setup
 	$(BIN)/ruff format --check .

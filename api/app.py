@@ -30,6 +30,7 @@ DESCRIPTION = (
     "nanoseconds since 1970 and RFC 3339; errors are problem details (RFC 9457)."
 )
 IMPORTS_AT_ONCE: Final = 2  # bodies of the largest size held in memory
+OWN = (health.router, metrics.router)  # what every role answers
 ROUTERS = (
     home.router,
     docs.router,
@@ -39,9 +40,9 @@ ROUTERS = (
     baselines.router,
     imports.router,
     export.router,
-    health.router,
-    metrics.router,
+    *OWN,
 )
+ROUTERS_OF = {"receive": (imports.router, *OWN), "analyse": OWN}  # of other roles: all
 
 
 def create_app(service: Service, *, settings: Settings) -> FastAPI:
@@ -57,7 +58,7 @@ def create_app(service: Service, *, settings: Settings) -> FastAPI:
     app.state.service = service
     app.state.import_room = asyncio.Semaphore(IMPORTS_AT_ONCE)
     errors.install(app)
-    for router in ROUTERS:
+    for router in ROUTERS_OF.get(settings.role, ROUTERS):
         app.include_router(router)
     app.add_middleware(Guards, settings=settings)
     return app

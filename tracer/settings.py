@@ -16,9 +16,10 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tracer.errors import BadQuery, BadSetting
-from tracer.units import duration_ns, size_bytes
+from tracer.units import NS_PER_S, duration_ns, size_bytes
 
 PREFIX = "TRACER_"
+ROLES = ("all", "receive", "analyse", "query")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -83,6 +84,21 @@ class Settings:
 
     data: str = setting("./data", str, "directory of the embedded store")
     store: str = setting("", str, "ClickHouse URL in place of the embedded store")
+    role: str = setting(
+        "all",
+        str,
+        "'all', or one part of it on a shared --store: 'receive', 'analyse' or 'query'",
+    )
+    member_expiry: int = setting(
+        duration_ns("30s"),
+        duration_ns,
+        "on a shared --store, a process not heard of for so long is not waited for",
+    )
+    clock_allowance: int = setting(
+        duration_ns("5s"),
+        duration_ns,
+        "on a shared --store, how far clocks and replicas of its servers may be apart",
+    )
     host: str = setting("127.0.0.1", str, "address all listeners bind to")
     otlp_grpc_port: int = setting(4317, _port, "OTLP/gRPC port")
     otlp_http_port: int = setting(4318, _port, "OTLP/HTTP port")
@@ -130,6 +146,15 @@ class Settings:
     def __post_init__(self) -> None:
         if self.durability not in ("process", "disk"):
             raise BadSetting(f"durability {self.durability!r} is unknown; use 'process' or 'disk'")
+        if self.role not in ROLES:
+            raise BadSetting(f"role {self.role!r} is unknown; use {', '.join(map(repr, ROLES))}")
+        if self.role != "all" and not self.store:
+            raise BadSetting(
+                f"role {self.role!r} needs a ClickHouse server that other processes can reach: "
+                "the embedded store belongs to one process; give --store, or --role all"
+            )
+        if self.member_expiry < NS_PER_S:
+            raise BadSetting("member_expiry must be at least 1s: processes beat ten times in it")
         if self.host not in LOOPBACK and not self.allow_unauthenticated:
             raise BadSetting(
                 f"host {self.host!r} can be reached from other machines and tracer has no "

@@ -224,10 +224,19 @@ class Handler(BaseHTTPRequestHandler):
         """Quiet: what went wrong is in the answer."""
 
 
+class Server(ThreadingHTTPServer):
+    """A thread for every connection."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is none."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def main(directory: str, port: str = "0", certificate: str = "") -> None:
     """Serves until standard input ends."""
     Handler.answers = Answers(str(Path(directory) / "engine"))
-    server = ThreadingHTTPServer(("127.0.0.1", int(port)), Handler)
+    server = Server(("127.0.0.1", int(port)), Handler)
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)

@@ -50,3 +50,8 @@ def fresh_engine() -> Iterator[Engine]:
         opened.command(f"DROP DATABASE `{name}`")
     finally:
         opened.close()
+
+
+def another_handle(engine: Engine) -> Engine:
+    """A second engine on the database of a fresh one, as another process on a server has."""
+    return open_embedded(_directory(), memory_bytes=2 * 2**30, database=engine.database)

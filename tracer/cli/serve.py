@@ -43,7 +43,7 @@ REACHABLE_AS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
     help="Write the ports to this file as JSON once ready (port 0 picks a free one).",
 )
 def command(config: str | None, ports_file: Path | None, **flags: str | None) -> None:
-    """Receive traces, analyse them and answer questions, in one process.
+    """Receive traces, analyse them and answer questions, in one process or in one each (--role).
 
     Every flag is also a variable (--api-port is TRACER_API_PORT) and a key of the settings file
     (api_port). Ends on SIGTERM or Ctrl-C once everything accepted is stored.
@@ -98,11 +98,14 @@ def _serve(settings: Settings, ports_file: Path | None, stop: _Stop) -> None:
         try:
 
             def ready() -> None:
-                note(
-                    f"tracer is ready: API {api_url}, "
-                    f"OTLP/gRPC {address(shown_host, service.grpc_port)}, "
-                    f"OTLP/HTTP http://{address(shown_host, service.http_port)}/v1/traces"
-                )
+                otlp = ""
+                if service.grpc_port and service.http_port:
+                    otlp = (
+                        f", OTLP/gRPC {address(shown_host, service.grpc_port)}, "
+                        f"OTLP/HTTP http://{address(shown_host, service.http_port)}/v1/traces"
+                    )
+                role = "" if settings.role == "all" else f" to {settings.role}"
+                note(f"tracer is ready{role}: API {api_url}{otlp}")
                 if ports_file:
                     _write_ports(ports_file, service, api_port)
 
@@ -161,6 +164,7 @@ def _write_ports(path: Path, service: Service, api_port: int) -> None:
         "otlp_http": service.http_port,
         "api": api_port,
     }
+    ports = {name: port for name, port in ports.items() if port is not None}
     beside = path.with_name(f"{path.name}.part")
     beside.write_text(json.dumps(ports) + "\n", encoding="utf-8")
     beside.replace(path)  # whoever waits for the file finds it whole

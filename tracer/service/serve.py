@@ -1,32 +1,36 @@
-"""A running tracer: receivers, committer and analysis around one store.
+"""A running tracer: receivers, committer and analysis around one store, or a part of it by role.
 
-Started in the order store, sink, settler, receivers and stopped in the reverse, so that whatever
-was accepted is stored and acknowledged before anything it needs goes away.
+Started in the order store, presence, sink, settler, receivers and stopped in the reverse, so that
+whatever was accepted is stored and acknowledged before anything it needs goes away. On a store that
+other processes share, presence is how they know of this one (`presence`).
 """
 
 from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from tracer.errors import BadInput, TracerError
+from tracer.columns.records import SpanRecords
+from tracer.errors import BadInput, TracerError, Unsupported
 from tracer.ingest.clock import IngestClock
 from tracer.ingest.otlp.decode import decode
 from tracer.ingest.otlp.receivers import Receivers, start_receivers
 from tracer.ingest.redact import SECRET_KEYS
-from tracer.ingest.sink import Sink, SinkSettings
+from tracer.ingest.sink import Sink, SinkSettings, SinkStats
 from tracer.ingest.steps import IMPORT_STEPS, Arrivals, StepSettings, apply
 from tracer.service.context import Context
-from tracer.service.settle import SETTLED_UNTIL, Rules, Settler
+from tracer.service.presence import Presence
+from tracer.service.settle import SETTLED_UNTIL, Progress, Rules, Settler
 from tracer.settings import Settings
-from tracer.store.engine import free_bytes
+from tracer.store.engine import Engine, free_bytes, open_server
 from tracer.store.facts import read_state
+from tracer.store.members import ANALYSE, RECEIVE
 from tracer.store.store import Store, open_store
 from tracer.store.writer import write_spans
 from tracer.telemetry import Sample, exposition
@@ -38,29 +42,35 @@ ROOM_BYTES = 64 * 2**20  # less free disk takes no block (min_free_disk_bytes_to
 
 @dataclass(frozen=True)
 class Service:
-    """Everything that runs; `close` ends it without losing an accepted span."""
+    """Everything that runs; `close` ends it without losing an accepted span.
+
+    What the role leaves out is None, and `presence` is None where no other process can be.
+    """
 
     context: Context
     store: Store
-    sink: Sink
-    settler: Settler
-    receivers: Receivers
+    presence: Presence | None = None
+    sink: Sink | None = None
+    settler: Settler | None = None
+    receivers: Receivers | None = None
 
     @property
-    def grpc_port(self) -> int:
+    def grpc_port(self) -> int | None:
         """The port OTLP/gRPC really listens on."""
-        return self.receivers.grpc_port
+        return self.receivers.grpc_port if self.receivers else None
 
     @property
-    def http_port(self) -> int:
+    def http_port(self) -> int | None:
         """The port OTLP/HTTP really listens on."""
-        return self.receivers.http_port
+        return self.receivers.http_port if self.receivers else None
 
     def import_request(self, body: bytes) -> dict[str, Any]:
         """Stores one serialized OTLP request as an import: its times are kept, whatever they are.
 
-        Raises BadInput when it does not decode.
+        Raises BadInput when it does not decode, Unsupported where nothing is received.
         """
+        if self.sink is None:
+            raise Unsupported("spans are imported where they are received: ask a --role receive")
         with self.sink.holding() as ingest_ns:
             decoded = decode([body], ingest_ns=ingest_ns, tenant=self.context.settings.tenant)
             if decoded.refused:
@@ -71,7 +81,7 @@ class Service:
                 step_settings(self.context.settings),
                 ingest_ns,
             )
-            write_spans(self.store.engine, arrivals.records, imported=True)
+            _writer(self.store.engine, self.presence)(arrivals.records, imported=True)
         return {
             "schema": "tracer.import/1",
             "spans": len(arrivals.records),
@@ -92,13 +102,19 @@ class Service:
                 store = (
                     f"the disk is full: {free} bytes free; exports are refused until there is room"
                 )
-        stats = self.sink.stats()
-        full = stats.queue_bytes > self.context.settings.queue_bytes * 0.95
-        parts = {
-            "store": store,
-            "receivers": "full: exports are refused until the store catches up" if full else "ok",
-            "analysis": "ok" if self.settler.alive() else "stopped",
-        }
+        parts = {"store": store}
+        if self.sink is not None:
+            full = self.sink.stats().queue_bytes > self.context.settings.queue_bytes * 0.95
+            silent = self.presence is not None and not self.presence.is_seen()
+            parts["receivers"] = (
+                "full: exports are refused until the store catches up"
+                if full
+                else "the store does not hear of this process: exports are refused until it does"
+                if silent
+                else "ok"
+            )
+        if self.settler is not None:
+            parts["analysis"] = "ok" if self.settler.alive() else "stopped"
         return all(state == "ok" for state in parts.values()), parts
 
     def metrics(self) -> bytes:
@@ -106,7 +122,8 @@ class Service:
         return exposition(self._samples())
 
     def _samples(self) -> Iterator[Sample]:
-        stats, progress = self.sink.stats(), self.settler.progress
+        stats = self.sink.stats() if self.sink else SinkStats()
+        progress = self.settler.progress if self.settler else Progress()
         yield Sample(
             "tracer_spans_accepted",
             "counter",
@@ -158,9 +175,14 @@ class Service:
 
     def close(self) -> None:
         """Stops taking, finishes what was taken, then lets go of the store."""
-        self.receivers.stop(DRAIN_S)
-        self.sink.close(DRAIN_S)
-        self.settler.close()
+        if self.receivers is not None:
+            self.receivers.stop(DRAIN_S)
+        if self.sink is not None:
+            self.sink.close(DRAIN_S)
+        if self.settler is not None:
+            self.settler.close()
+        if self.presence is not None:
+            self.presence.close()
         self.store.close()
 
 
@@ -182,46 +204,95 @@ def rules(settings: Settings) -> Rules:
     )
 
 
+def _writer(engine: Engine, presence: Presence | None) -> Callable[..., None]:
+    """Returns when the spans are committed and analysis cannot have passed them by."""
+
+    def write(records: SpanRecords, *, imported: bool = False) -> None:
+        write_spans(engine, records, imported=imported)
+        if presence is not None:
+            presence.assure()
+
+    return write
+
+
+def _join(settings: Settings, duties: tuple[str, ...]) -> Presence | None:
+    """This process among those that share the server, None on a store of its own."""
+    if not settings.store or not duties:
+        return None
+    engine = open_server(settings.store, create=False)
+    try:
+        return Presence(
+            engine,
+            duties,
+            expiry_ns=settings.member_expiry,
+            allowance_ns=settings.clock_allowance,
+        )
+    except BaseException:
+        engine.close()
+        raise
+
+
 def start_service(settings: Settings, *, api_url: str) -> Service:
     """Opens the store and starts everything; `api_url` is written into the lock for others.
 
-    Raises PathInUse, Unavailable (a port is taken) or BadSetting; nothing keeps running then.
+    Raises PathInUse, Unavailable (a port is taken, the store is away) or BadSetting; nothing keeps
+    running then.
     """
+    duties = tuple(duty for duty in (RECEIVE, ANALYSE) if settings.role in ("all", duty))
     store = open_store(settings, api_url=api_url)
+    context = Context(store.engine, settings, time.time_ns)
+    service = Service(context, store)
     try:
-        now_ns = IngestClock(read_state(store.engine, SETTLED_UNTIL) + 1)
-        sink = Sink(
-            decode=functools.partial(decode, tenant=settings.tenant),
-            write=functools.partial(write_spans, store.engine),
-            step_settings=step_settings(settings),
-            settings=SinkSettings(
-                queue_bytes=settings.queue_bytes, block_rows=settings.max_block_rows
-            ),
-            now_ns=now_ns,
-            wall_ns=time.time_ns,
-        )
+        service = replace(service, presence=_join(settings, duties))
+        clock = service.presence.now_ns if service.presence else time.time_ns
+        now_ns = IngestClock(read_state(store.engine, SETTLED_UNTIL) + 1, wall_ns=clock)
+        if RECEIVE in duties:
+            service = replace(service, sink=_sink(service, now_ns))
+        if service.presence:
+            service.presence.start(service.sink.horizon_ns if service.sink else None)
+        if ANALYSE in duties:
+            service = replace(service, settler=_settler(service, now_ns))
+        if service.sink:
+            service = replace(service, receivers=_receivers(service.sink, settings))
+        if service.settler:
+            service.settler.start()
     except BaseException:
-        store.close()
+        service.close()
         raise
-    try:
-        settler = Settler(
-            store.engine,
-            rules(settings),
-            now_ns=now_ns,
-            horizon_ns=sink.horizon_ns,
-            is_busy=lambda: sink.stats().queue_bytes > BUSY_BYTES,
-            wall_ns=time.time_ns,
-        )
-        receivers = start_receivers(
-            sink,
-            host=settings.host,
-            grpc_port=settings.otlp_grpc_port,
-            http_port=settings.otlp_http_port,
-            max_request_bytes=settings.max_request_bytes,
-        )
-    except BaseException:
-        sink.close(0)
-        store.close()
-        raise
-    settler.start()
-    return Service(Context(store.engine, settings, time.time_ns), store, sink, settler, receivers)
+    return service
+
+
+def _sink(service: Service, now_ns: Callable[[], int]) -> Sink:
+    settings = service.context.settings
+    return Sink(
+        decode=functools.partial(decode, tenant=settings.tenant),
+        write=_writer(service.store.engine, service.presence),
+        step_settings=step_settings(settings),
+        settings=SinkSettings(queue_bytes=settings.queue_bytes, block_rows=settings.max_block_rows),
+        now_ns=now_ns,
+        wall_ns=time.time_ns,
+    )
+
+
+def _settler(service: Service, now_ns: Callable[[], int]) -> Settler:
+    sink, presence = service.sink, service.presence
+    horizon_ns = presence.read_horizon if presence else sink.horizon_ns if sink else now_ns
+    return Settler(
+        service.store.engine,
+        rules(service.context.settings),
+        now_ns=now_ns,
+        horizon_ns=horizon_ns,
+        is_busy=lambda: sink is not None and sink.stats().queue_bytes > BUSY_BYTES,
+        wall_ns=time.time_ns,
+        is_first=presence.is_first_analyser if presence else lambda: True,
+    )
+
+
+def _receivers(sink: Sink, settings: Settings) -> Receivers:
+    return start_receivers(
+        sink,
+        host=settings.host,
+        grpc_port=settings.otlp_grpc_port,
+        http_port=settings.otlp_http_port,
+        max_request_bytes=settings.max_request_bytes,
+    )

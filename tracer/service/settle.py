@@ -78,6 +78,7 @@ class Settler:
         horizon_ns: Callable[[], int],
         is_busy: Callable[[], bool] = lambda: False,
         wall_ns: Callable[[], int] | None = None,
+        is_first: Callable[[], bool] = lambda: True,
     ) -> None:
         """`now_ns` is the clock of ingest times; `wall_ns`, if another, that of spans' minutes."""
         self.progress = Progress()
@@ -87,21 +88,27 @@ class Settler:
         self._horizon_ns = horizon_ns
         self._is_busy = is_busy
         self._wall_ns = wall_ns or now_ns
-        self._watermark = read_state(engine, SETTLED_UNTIL)
+        self._is_first = is_first
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._load()
+
+    def _load(self) -> None:
+        """What an earlier life, or another analyser, has left."""
+        self._watermark = read_state(self._engine, SETTLED_UNTIL)
         self._persisted_ns = 0
-        self._version = read_state(engine, ROLLED_VERSION)
+        self._version = read_state(self._engine, ROLLED_VERSION)
         self._names = KnownNames(
-            read_names(engine),
-            max_services=rules.max_services,
-            max_operations=rules.max_operations,
+            read_names(self._engine),
+            max_services=self._rules.max_services,
+            max_operations=self._rules.max_operations,
         )
         self._done: dict[int, int] = {}  # trace key → last ingest time analysed, above watermark
         self._recent: deque[tuple[int, NDArray[np.uint64]]] = deque()  # settled below watermark
         self._dirty: dict[int, int] = {}  # minute → first fact version not rolled up
-        self._rolls_from = rollups.minutes_kept_from(engine)
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._rolls_from = rollups.minutes_kept_from(self._engine)
         self._recall()
+        self._is_loaded = True
 
     def _recall(self) -> None:
         """After a restart: what was settled lately, and which minutes lack their rollup."""
@@ -136,6 +143,16 @@ class Settler:
         oldest = int(seen.last_ingest_ns[fresh & ~ready].min()) if len(waiting) else now
         self.progress.lag_ns = max(0, now - oldest)
         return int(ready.sum())
+
+    def take_turn(self) -> int:
+        """A step if this analyser is the first of those here; else it stands by and forgets."""
+        if not self._is_first():
+            self._is_loaded = False
+            self.progress.lag_ns = 0
+            return 0
+        if not self._is_loaded:
+            self._load()
+        return self.step()
 
     def _is_ready(
         self, seen: stored.Activity, again: NDArray[np.bool_], now: int
@@ -257,7 +274,7 @@ class Settler:
             self._give_way()
             began_s = time.monotonic()
             try:
-                worked = self.step()
+                worked = self.take_turn()
             except TracerError as error:
                 # The store is away or full: nothing is lost, the same step comes again.
                 self.progress.failures += 1
@@ -277,10 +294,12 @@ class Settler:
             yielded_s += PAUSE_S
 
     def close(self) -> None:
-        """Stops the thread and remembers how far it came."""
+        """Stops the thread and remembers how far it came, unless it stood by."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
+        if not self._is_loaded:
+            return
         try:
             self._persist(self._now_ns())
         except TracerError as error:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tracer.errors import StoreFailure, Unavailable
 from tracer.settings import Settings
 from tracer.store.durability import apply_durability
 from tracer.store.engine import DATABASE, Engine, open_embedded, open_server
 from tracer.store.lock import DirectoryLock
-from tracer.store.migrate import migrate
+from tracer.store.migrate import applied, migrate, migrations
 from tracer.store.priority import let_merges_give_way
 from tracer.store.repeats import remember_inserts
 from tracer.store.retention import apply_retention
@@ -37,7 +38,7 @@ def open_store(settings: Settings, *, api_url: str = "", database: str = DATABAS
     """
     lock = None
     if settings.store:
-        engine = open_server(settings.store)
+        engine = open_server(settings.store, create=settings.role != "query")
     else:
         directory = Path(settings.data)
         lock = DirectoryLock(directory, api_url)
@@ -52,6 +53,9 @@ def open_store(settings: Settings, *, api_url: str = "", database: str = DATABAS
             raise
     store = Store(engine, lock)
     try:
+        if settings.role == "query":
+            _check(engine)
+            return store
         migrate(engine)
         if settings.store and not engine.cluster:
             remember_inserts(engine)
@@ -63,3 +67,19 @@ def open_store(settings: Settings, *, api_url: str = "", database: str = DATABAS
         store.close()
         raise
     return store
+
+
+def _check(engine: Engine) -> None:
+    """Asking questions changes nothing: an account that may only read is enough."""
+    newest = migrations()[-1][0]
+    try:
+        done = applied(engine)
+    except StoreFailure as error:
+        raise Unavailable(
+            f"the store has no schema yet, start --role receive or analyse first ({error})"
+        ) from error
+    if done < newest:
+        raise Unavailable(
+            f"the store has schema {done} and this tracer needs {newest}; "
+            "start the same version with --role receive or analyse first"
+        )
