@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from tests.support.engine import fresh_engine
+from tests.support.engine import LONG, fresh_engine
 from tracer.errors import StoreFailure
 from tracer.store.cluster import SHARD_BY, local, spread
+from tracer.store.durability import apply_durability
+from tracer.store.engine import Engine
 from tracer.store.migrate import REGISTER, migrations
+from tracer.store.retention import apply_retention
+from tracer.units import duration_ns
 
+TIERS = ("raw", "facts", "minutes", "hours")
 STATEMENTS = [REGISTER, *(one for _, _, statements in migrations() for one in statements)]
+OTHER = replace(LONG, **{f"retention_{tier}": duration_ns("9d") for tier in TIERS})
 TABLE = (
     "CREATE TABLE IF NOT EXISTS tracer_state (\n    Name String,\n    Version UInt64\n)\n"
     "ENGINE = ReplacingMergeTree(Version)\nORDER BY Name\nSETTINGS ttl_only_drop_parts = 1"
@@ -67,6 +75,36 @@ def test_every_table_of_the_schema_has_a_shard_key_among_its_columns() -> None:
     for table, keys in SHARD_BY.items():
         for key in keys.split(", "):
             assert re.search(rf"[(\s]{key} ", found[table]), (table, key)
+
+
+def test_retention_and_durability_reach_the_tables_that_keep_rows() -> None:
+    with fresh_engine() as engine:
+        spread_out = Recorded(engine)
+        apply_retention(spread_out, OTHER)  # type: ignore[arg-type]
+        apply_durability(spread_out, to_disk=True)  # type: ignore[arg-type]
+        changes = [one for one in spread_out.said if one.startswith("ALTER")]
+        assert len(changes) == 8
+        for statement in changes:
+            assert re.match(r"ALTER TABLE (\w+)_local ON CLUSTER `main` MODIFY ", statement)
+            (text,) = engine.rows("SELECT formatQuery({sql:String})", {"sql": statement})[0]
+            assert "ON CLUSTER main" in str(text)
+
+
+class Recorded:
+    """An engine on a cluster that is only told: tables are empty, statements are kept."""
+
+    cluster, database = "main", "d"
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.said: list[str] = []
+
+    def command(self, sql: str) -> None:
+        self.said.append(sql)
+
+    def rows(self, sql: str, parameters: dict[str, str]) -> Any:
+        assert parameters["table"].endswith("_local")
+        return self._engine.rows(sql, {"table": parameters["table"].removesuffix("_local")})
 
 
 def test_the_engine_parses_every_statement_of_a_cluster() -> None:

@@ -58,9 +58,9 @@ class Presence:
         self._beating = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._read_clock()
+        since_ns = self._read_clock()  # as it was read: who came later read a later one
         name = f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}"  # a new life is a new member
-        self._members = tuple(Member(name, duty, self.now_ns()) for duty in duties)
+        self._members = tuple(Member(name, duty, since_ns) for duty in duties)
         self.beat()
 
     def now_ns(self) -> int:
@@ -77,12 +77,13 @@ class Presence:
                 announce(self._engine, member, beat=self._beats, horizon_ns=horizon_ns)
             self._seen_ns = begun_ns
 
-    def _read_clock(self) -> None:
+    def _read_clock(self) -> int:
         begun_ns = self._monotonic_ns()
         server_ns = read_clock(self._engine)
         ended_ns = self._monotonic_ns()
         if self._ahead_ns is None or ended_ns - begun_ns < DOUBTFUL_NS:
             self._ahead_ns = server_ns - (begun_ns + ended_ns) // 2
+        return server_ns
 
     def is_seen(self) -> bool:
         """Whether nobody can think that this process is gone."""
