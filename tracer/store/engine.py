@@ -7,6 +7,7 @@ so writes have a handle of their own and reads take one from a small pool.
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import queue
 import re
@@ -265,6 +266,8 @@ def open_server(url: str, *, create: bool = True) -> Engine:
     Raises BadSetting for a URL that is none, Unavailable when nobody answers there.
     """
     server = parse_store_url(url)
+    # It warns of every failure that it raises as well; whoever catches it says more.
+    logging.getLogger("clickhouse_connect").setLevel(logging.ERROR)
     connect: dict[str, Any] = {
         "interface": server.interface,
         "host": server.host,
