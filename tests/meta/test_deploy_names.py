@@ -19,7 +19,6 @@ TEXTS = {str(path.relative_to(DEPLOY)): path.read_text(encoding="utf-8") for pat
 README = TEXTS["README.md"]
 SETTINGS = {row.name for row in fields(Settings)}
 ROUTES = {getattr(route, "path", "") for router in ROUTERS for route in router.routes}
-SOON = {"role"}  # of kubernetes/cluster
 everywhere = pytest.mark.parametrize("name", TEXTS)
 
 
@@ -38,7 +37,7 @@ def test_commands_and_their_flags(name: str) -> None:
     lists = re.findall(r"\[\"?(serve)\"?,([^\]]*)\]", text)
     for command, rest in (*lines, *lists):
         flags = set(re.findall(r"--[a-z][a-z-]+", rest))
-        assert flags - flags_of(command) - {f"--{one}" for one in SOON} == set()
+        assert flags - flags_of(command) == set()
 
 
 @everywhere
