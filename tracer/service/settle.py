@@ -128,14 +128,20 @@ class Settler:
         )
         again = self._settled_before(seen.key)
         ready = fresh & self._is_ready(seen, again, now)
+        self._lag(seen.last_ingest_ns[fresh], now)
         for batch, batch_again in self._batches(seen.take(ready), again[ready]):
+            if self._stop.is_set():
+                return 0  # the watermark stays: what is left comes again after a restart
             self._analyse(batch, batch_again)
         waiting = seen.first_ingest_ns[fresh & ~ready]
         self._advance(int(waiting.min()) - 1 if len(waiting) else until, now)
         self._roll_up(now)
-        oldest = int(seen.last_ingest_ns[fresh & ~ready].min()) if len(waiting) else now
-        self.progress.lag_ns = max(0, now - oldest)
+        self._lag(seen.last_ingest_ns[fresh & ~ready], now)
         return int(ready.sum())
+
+    def _lag(self, waiting_since_ns: NDArray[np.int64], now: int) -> None:
+        oldest = int(waiting_since_ns.min()) if len(waiting_since_ns) else now
+        self.progress.lag_ns = max(0, now - oldest)
 
     def _is_ready(
         self, seen: stored.Activity, again: NDArray[np.bool_], now: int
@@ -187,6 +193,7 @@ class Settler:
     def _write(
         self, trace_ids: list[str], *, start_ns: int, end_ns: int, after_ns: int | None
     ) -> None:
+        """Facts of traces read whole, or of new ones from what came in after `after_ns`."""
         spans = stored.read_spans(
             self._engine, trace_ids, start_ns=start_ns, end_ns=end_ns, after_ns=after_ns
         )
@@ -194,7 +201,9 @@ class Settler:
             return
         facts = analyse(self._names.bounded(spans)).facts
         self._version = max(self._version + 1, self._now_ns())
-        taken_back_ns = write_facts(self._engine, facts, version_ns=self._version)
+        taken_back_ns = write_facts(
+            self._engine, facts, version_ns=self._version, are_new=after_ns is not None
+        )
         starts_ns = np.concatenate([facts.start_ns, np.array(taken_back_ns, np.int64)])
         for minute in np.unique(starts_ns // rollups.MINUTE_NS).tolist():
             self._touch(minute * rollups.MINUTE_NS, self._version)
