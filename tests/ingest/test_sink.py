@@ -11,7 +11,7 @@ import pytest
 from tests.ingest.arriving import NOW_NS, Gate, Store, decode, request, span_names
 from tracer.columns.records import SpanRecords
 from tracer.errors import BadInput, StoreFailure, Unavailable
-from tracer.ingest.commit import SEARCH_LIMIT, Ack
+from tracer.ingest.commit import SEARCH_LIMIT, Ack, BlockDone
 from tracer.ingest.sink import Sink, SinkSettings
 
 EAGER = SinkSettings(small_bytes=0)
@@ -62,6 +62,7 @@ def test_acknowledged_only_after_the_write_returned() -> None:
         future = sink.offer(request("a", "b"))
         assert gate.reached.wait(PATIENCE_S)
         assert not future.done()
+        assert sink.alive()
         gate.open()
         assert future.result(PATIENCE_S) == Ack(2, 0, "")
     assert store.names() == ["a", "b"]
@@ -217,6 +218,7 @@ def test_a_full_queue_refuses_and_takes_again_once_there_is_room() -> None:
         with pytest.raises(Unavailable, match="queue is full") as raised:
             sink.offer(request("same-size-3"))
         assert raised.value.retry_after_s >= 1
+        assert raised.value.reason == "queue_full"
         assert sink.stats().queue_bytes == 3 * len(one)
         gate.open()
         for future in futures:
@@ -328,6 +330,24 @@ def test_own_telemetry_is_left_out_without_an_error() -> None:
     assert sink.stats().own_spans == 2
 
 
+def test_who_watches_is_told_of_every_block_before_its_senders_are() -> None:
+    done: list[BlockDone] = []
+    gate = Gate()
+    store = Store(then(gate, refuse("bad", error=Unavailable("disk full"))))
+    with a_sink(store, watch=done.append) as sink:
+        futures = behind(gate, sink, [request("a", ""), request("b", service="tracer")])
+        assert futures[0].result(PATIENCE_S) == Ack(1, 1, "1 rejected: the span has no name")
+        assert [(one.requests, one.result.rows, one.result.dropped) for one in done] == [
+            (1, 1, 0),
+            (2, 1, 1),
+        ]
+        assert done[1].request_bytes == len(request("a", "")) + len(request("b", service="tracer"))
+        assert done[1].commit_s >= done[1].decode_s + done[1].write_s > 0
+        with pytest.raises(Unavailable, match="disk full"):
+            sink.offer(request("bad")).result(PATIENCE_S)
+        assert [type(one) for one in done[2].result.outcomes] == [Unavailable]
+
+
 def test_close_commits_what_is_queued_and_refuses_what_comes_later() -> None:
     gate = Gate()
     store = Store(gate)
@@ -335,8 +355,10 @@ def test_close_commits_what_is_queued_and_refuses_what_comes_later() -> None:
         futures = behind(gate, sink, [request(f"s{i}") for i in range(5)])
         sink.close(PATIENCE_S)
         assert [future.result(0) for future in futures] == [Ack(1, 0, "")] * 5
-        with pytest.raises(Unavailable, match="shutting down"):
+        with pytest.raises(Unavailable, match="shutting down") as raised:
             sink.offer(request("late"))
+        assert raised.value.reason == "closing"
+        assert not sink.alive()
     assert len(store.names()) == 6
 
 

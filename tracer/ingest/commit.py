@@ -87,6 +87,21 @@ def is_large(request: bytes) -> bool:
     return len(request) > PART_BYTES
 
 
+@dataclass(frozen=True)
+class BlockDone:
+    """One block as it ended, for whoever watches: what became of it, and what it took."""
+
+    requests: int
+    request_bytes: int
+    result: Committed
+    decode_s: float  # bytes to columns, and the steps
+    write_s: float  # the store's part; when a guilty request is looked for, decoding again too
+    commit_s: float  # from taken off the queue to stored
+
+
+Watch = Callable[[BlockDone], None]  # called by the thread that commits: MUST NOT raise or wait
+
+
 def prepare(way: Way, requests: Sequence[bytes], ingest_ns: int) -> Block:
     """Decode the requests and apply the steps."""
     decoded = way.decode(requests, ingest_ns=ingest_ns)
