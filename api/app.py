@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from api import errors
 from api.guards import Guards
+from api.measure import Measure
 from api.routes import (
     baselines,
     docs,
@@ -60,4 +61,5 @@ def create_app(service: Service, *, settings: Settings) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     app.add_middleware(Guards, settings=settings)
+    app.add_middleware(Measure, told=service.asked)
     return app

@@ -29,6 +29,10 @@ class FakeService:
     parts: dict[str, str] = field(default_factory=lambda: {"store": "ok"})
     failure: BaseException | None = None
     imported: list[bytes] = field(default_factory=list)
+    questions: list[dict[str, Any]] = field(default_factory=list)
+
+    def asked(self, **question: Any) -> None:
+        self.questions.append(question)
 
     def ready(self) -> tuple[bool, dict[str, str]]:
         self._fail()

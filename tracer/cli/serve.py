@@ -51,7 +51,7 @@ def command(config: str | None, ports_file: Path | None, **flags: str | None) ->
     Example: tracer serve --data ./data --otlp-grpc-port 4317
     """
     settings = load(flags, os.environ, config)
-    from tracer.telemetry import configure_logging
+    from tracer.telemetry.log import configure_logging
 
     configure_logging(settings.log_level)
     if ports_file:

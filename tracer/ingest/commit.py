@@ -48,6 +48,9 @@ class Ack:
     accepted: int
     rejected: int
     message: str
+    reasons: tuple[tuple[str, int], ...] = field(
+        default=(), compare=False
+    )  # rejected spans of each
 
 
 Outcome = Ack | TracerError
@@ -199,4 +202,5 @@ def _acknowledged(count: int, block: Block) -> Committed:
 
 def _ack(accepted: int, rejected: list[Rejected]) -> Ack:
     message = "; ".join(f"{some.count} rejected: {some.reason}" for some in rejected)
-    return Ack(accepted, sum(some.count for some in rejected), message[:MESSAGE_LIMIT])
+    reasons = tuple((some.reason, some.count) for some in rejected)
+    return Ack(accepted, sum(some.count for some in rejected), message[:MESSAGE_LIMIT], reasons)

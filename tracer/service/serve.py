@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from tracer.errors import BadInput, TracerError
 from tracer.ingest.clock import IngestClock
@@ -23,13 +21,15 @@ from tracer.ingest.redact import SECRET_KEYS
 from tracer.ingest.sink import Sink, SinkSettings
 from tracer.ingest.steps import IMPORT_STEPS, Arrivals, StepSettings, apply
 from tracer.service.context import Context
+from tracer.service.metrics import add_figures
 from tracer.service.settle import SETTLED_UNTIL, Rules, Settler
+from tracer.service.watching import count_block, count_step, count_visit
 from tracer.settings import Settings
 from tracer.store.engine import free_bytes
 from tracer.store.facts import read_state
 from tracer.store.store import Store, open_store
 from tracer.store.writer import write_spans
-from tracer.telemetry import Sample, exposition
+from tracer.telemetry.meters import Meters, exposition, new_meters
 
 DRAIN_S = 15.0
 BUSY_BYTES = 16 * 2**20  # more than a block waits: analysis gives way to receivers
@@ -45,6 +45,7 @@ class Service:
     sink: Sink
     settler: Settler
     receivers: Receivers
+    meters: Meters
 
     @property
     def grpc_port(self) -> int:
@@ -103,58 +104,12 @@ class Service:
 
     def metrics(self) -> bytes:
         """Own telemetry in the Prometheus text format."""
-        return exposition(self._samples())
+        return exposition(self.meters)
 
-    def _samples(self) -> Iterator[Sample]:
-        stats, progress = self.sink.stats(), self.settler.progress
-        yield Sample(
-            "tracer_spans_accepted",
-            "counter",
-            "Spans stored and acknowledged",
-            stats.accepted_spans,
-        )
-        for reason, count in sorted(stats.rejected_spans.items()):
-            yield Sample(
-                "tracer_spans_rejected",
-                "counter",
-                "Invalid spans, told to the sender by partial_success",
-                count,
-                {"reason": reason},
-            )
-        for reason, count in sorted(stats.refused_requests.items()):
-            yield Sample(
-                "tracer_requests_refused",
-                "counter",
-                "Exports answered with an error",
-                count,
-                {"reason": reason},
-            )
-        for name, meaning, value in (
-            (
-                "tracer_requests_committed",
-                "Exports stored and acknowledged",
-                stats.committed_requests,
-            ),
-            ("tracer_requests_repeated", "Retried exports answered once", stats.repeated_requests),
-            ("tracer_commits", "Blocks written", stats.commits),
-            ("tracer_traces_analysed", "Traces turned into facts", progress.traces),
-            ("tracer_spans_analysed", "Spans read by analysis", progress.spans),
-            ("tracer_minutes_rolled_up", "Minutes rolled up", progress.minutes),
-            ("tracer_analysis_failures", "Analysis steps that must repeat", progress.failures),
-        ):
-            yield Sample(name, "counter", meaning, value)
-        for name, meaning, number in (
-            ("tracer_queue_bytes", "Bytes accepted and not stored yet", float(stats.queue_bytes)),
-            ("tracer_commit_seconds", "Duration of the last commit", stats.commit_s),
-            ("tracer_block_rows", "Spans in the last commit", float(stats.block_rows)),
-            (
-                "tracer_analysis_lag_seconds",
-                "Age of the oldest trace waiting",
-                progress.lag_ns / 1e9,
-            ),
-            ("tracer_resident_bytes", "Resident memory", float(psutil.Process().memory_info().rss)),
-        ):
-            yield Sample(name, "gauge", meaning, number)
+    def asked(self, *, route: str, method: str, status: int, began_ns: int, took_s: float) -> None:
+        """A question was answered by the web door."""
+        self.meters.api_requests.labels(route, method, str(status)).inc()
+        self.meters.api_seconds.labels(route).observe(took_s)
 
     def close(self) -> None:
         """Stops taking, finishes what was taken, then lets go of the store."""
@@ -187,8 +142,14 @@ def start_service(settings: Settings, *, api_url: str) -> Service:
 
     Raises PathInUse, Unavailable (a port is taken) or BadSetting; nothing keeps running then.
     """
-    store = open_store(settings, api_url=api_url)
-    try:
+    return start_on(open_store(settings, api_url=api_url), settings)
+
+
+def start_on(store: Store, settings: Settings) -> Service:
+    """Everything around an open store, which it owns from here on, also when it raises."""
+    meters = new_meters()
+    with ExitStack() as undo:
+        undo.callback(store.close)
         now_ns = IngestClock(read_state(store.engine, SETTLED_UNTIL) + 1)
         sink = Sink(
             decode=functools.partial(decode, tenant=settings.tenant),
@@ -199,11 +160,9 @@ def start_service(settings: Settings, *, api_url: str) -> Service:
             ),
             now_ns=now_ns,
             wall_ns=time.time_ns,
+            watch=functools.partial(count_block, meters),
         )
-    except BaseException:
-        store.close()
-        raise
-    try:
+        undo.callback(sink.close, 0)
         settler = Settler(
             store.engine,
             rules(settings),
@@ -211,17 +170,18 @@ def start_service(settings: Settings, *, api_url: str) -> Service:
             horizon_ns=sink.horizon_ns,
             is_busy=lambda: sink.stats().queue_bytes > BUSY_BYTES,
             wall_ns=time.time_ns,
+            watch=functools.partial(count_step, meters),
         )
+        add_figures(meters, sink=sink, settler=settler, engine=store.engine, settings=settings)
         receivers = start_receivers(
             sink,
             host=settings.host,
             grpc_port=settings.otlp_grpc_port,
             http_port=settings.otlp_http_port,
             max_request_bytes=settings.max_request_bytes,
+            watch=functools.partial(count_visit, meters),
         )
-    except BaseException:
-        sink.close(0)
-        store.close()
-        raise
+        undo.pop_all()
     settler.start()
-    return Service(Context(store.engine, settings, time.time_ns), store, sink, settler, receivers)
+    context = Context(store.engine, settings, time.time_ns)
+    return Service(context, store, sink, settler, receivers, meters)

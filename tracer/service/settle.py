@@ -66,6 +66,18 @@ class Progress:
     renamed_spans: int = 0  # counted as other operations or other services
 
 
+@dataclass(frozen=True)
+class StepDone:
+    """One step of analysis that found something to do, for whoever watches."""
+
+    traces: int
+    spans: int
+    step_s: float
+
+
+Watch = Callable[[StepDone], None]  # called by the thread that steps: MUST NOT raise or wait
+
+
 class Settler:
     """Call `step` again and again from one thread; `start` does so until `close`."""
 
@@ -78,8 +90,10 @@ class Settler:
         horizon_ns: Callable[[], int],
         is_busy: Callable[[], bool] = lambda: False,
         wall_ns: Callable[[], int] | None = None,
+        watch: Watch = lambda done: None,
     ) -> None:
         """`now_ns` is the clock of ingest times; `wall_ns`, if another, that of spans' minutes."""
+        self._watch = watch
         self.progress = Progress()
         self._engine = engine
         self._rules = rules
@@ -266,7 +280,7 @@ class Settler:
             self._give_way()
             began_s = time.monotonic()
             try:
-                worked = self.step()
+                worked = self._watched_step()
             except TracerError as error:
                 # The store is away or full: nothing is lost, the same step comes again.
                 self.progress.failures += 1
@@ -278,6 +292,19 @@ class Settler:
                 worked = 0
             rest_s = min(LONGEST_PAUSE_S, REST * (time.monotonic() - began_s))
             self._stop.wait(max(PAUSE_S, rest_s) if worked < BATCH_TRACES else 0)
+
+    def _watched_step(self) -> int:
+        traces, spans, began_s = self.progress.traces, self.progress.spans, time.monotonic()
+        worked = self.step()
+        if worked:
+            self._watch(
+                StepDone(
+                    traces=self.progress.traces - traces,
+                    spans=self.progress.spans - spans,
+                    step_s=time.monotonic() - began_s,
+                )
+            )
+        return worked
 
     def _give_way(self) -> None:
         """Exporters must never be slowed down: while receivers are busy analysis lags a little."""

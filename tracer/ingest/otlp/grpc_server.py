@@ -19,6 +19,7 @@ from grpc_status import rpc_status
 
 from tracer.errors import TracerError, Unavailable
 from tracer.ingest.commit import Ack
+from tracer.ingest.otlp.door import GRPC, Watch, nobody, visit
 from tracer.ingest.otlp.listen import address, listening_socket
 from tracer.ingest.otlp.status import response_of, status_of
 
@@ -46,7 +47,13 @@ class GrpcServer:
 
 
 async def start_grpc(
-    offer: Offer, *, host: str, port: int, max_request_bytes: int, identify: Identify | None = None
+    offer: Offer,
+    *,
+    host: str,
+    port: int,
+    max_request_bytes: int,
+    identify: Identify | None = None,
+    watch: Watch = nobody,
 ) -> GrpcServer:
     """Serve TraceService, health and reflection on the running event loop.
 
@@ -64,7 +71,7 @@ async def start_grpc(
         ],
     )
     server.add_registered_method_handlers(
-        TRACE_SERVICE, {"Export": grpc.unary_unary_rpc_method_handler(_export(offer))}
+        TRACE_SERVICE, {"Export": grpc.unary_unary_rpc_method_handler(_export(offer, watch))}
     )
     health_of = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_of, server)
@@ -112,14 +119,21 @@ async def _unauthenticated(request: bytes, context: grpc.aio.ServicerContext) ->
     raise AssertionError("abort raises")
 
 
-def _export(offer: Offer) -> Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]:
+def _export(
+    offer: Offer, watch: Watch
+) -> Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]:
     async def export(request: bytes, context: grpc.aio.ServicerContext) -> bytes:
-        try:
-            ack = await asyncio.wrap_future(offer(request))
-        except TracerError as error:
-            status = rpc_status.to_status(status_of(error))
+        with visit(watch, GRPC) as one:
+            one.request_bytes = len(request)
+            try:
+                answer = response_of(one.accept(await asyncio.wrap_future(offer(request))))
+            except TracerError as error:
+                one.refuse(error)
+                answer = status_of(error)
+        if one.ack is None:
+            status = rpc_status.to_status(answer)
             await context.abort(status.code, status.details, status.trailing_metadata)
-        response: bytes = response_of(ack).SerializeToString() if ack.rejected else b""
-        return response
+        serialized: bytes = answer.SerializeToString()
+        return serialized
 
     return export

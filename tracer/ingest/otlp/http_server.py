@@ -22,6 +22,7 @@ from google.rpc.status_pb2 import Status
 from tracer.errors import TracerError, Unavailable, codes
 from tracer.ingest.commit import Ack
 from tracer.ingest.otlp.compression import CODINGS, decompress, too_large
+from tracer.ingest.otlp.door import HTTP_JSON, HTTP_PROTOBUF, Visit, Watch, nobody, visit
 from tracer.ingest.otlp.grpc_server import Identify, Offer
 from tracer.ingest.otlp.listen import listening_socket
 from tracer.ingest.otlp.otlp_json import request_from_json
@@ -48,6 +49,7 @@ class Reply:
     status: int
     message: Any  # protobuf
     headers: tuple[tuple[str, str], ...] = ()
+    refused: str = ""  # in a word
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,14 @@ class OtlpHttp:
     """The ASGI application."""
 
     def __init__(
-        self, offer: Offer, *, max_request_bytes: int, identify: Identify | None = None
+        self,
+        offer: Offer,
+        *,
+        max_request_bytes: int,
+        identify: Identify | None = None,
+        watch: Watch = nobody,
     ) -> None:
+        self._watch = watch
         self._offer = offer
         self._limit = max_request_bytes
         self._identify = identify
@@ -90,20 +98,31 @@ class OtlpHttp:
             for name, value in scope["headers"]
         }
         asked = _Asked(scope["path"], scope["method"], headers)
-        try:
-            reply = self._refusal(asked) or _success(await self._export(asked, receive))
-        except _Disconnected:
-            return
-        except TracerError as error:
-            reply = _failure(error)
-        except Exception as error:  # noqa: BLE001 - the door: the client gets a Status all the same
-            _LOG.exception("%s %s failed", asked.method, asked.path)
-            reply = _failure(TracerError(f"internal error: {type(error).__name__}"))
-        await _send(send, reply, PROTOBUF if asked.media_type == PROTOBUF else JSON)
+        with visit(self._watch, HTTP_JSON if asked.media_type == JSON else HTTP_PROTOBUF) as one:
+            reply = await self._answer(asked, receive, one)
+        if reply is not None:
+            await _send(send, reply, PROTOBUF if asked.media_type == PROTOBUF else JSON)
 
     def close(self) -> None:
         """Give the threads back."""
         self._pool.shutdown()
+
+    async def _answer(self, asked: _Asked, receive: Receive, one: Visit) -> Reply | None:
+        """What to say, None to nobody."""
+        if (refusal := self._refusal(asked)) is not None:
+            one.refused = refusal.refused
+            return refusal
+        try:
+            return _success(one.accept(await self._export(asked, receive, one)))
+        except _Disconnected:
+            return None
+        except TracerError as error:
+            one.refuse(error)
+            return _failure(error)
+        except Exception as error:  # noqa: BLE001 - the door: the client gets a Status all the same
+            _LOG.exception("%s %s failed", asked.method, asked.path)
+            one.refuse(error)
+            return _failure(TracerError(f"internal error: {type(error).__name__}"))
 
     def _refusal(self, asked: _Asked) -> Reply | None:
         """Why the request is not even read, if so."""
@@ -123,8 +142,9 @@ class OtlpHttp:
             return _refused(401, "UNAUTHENTICATED", text, ("WWW-Authenticate", "Bearer"))
         return None
 
-    async def _export(self, asked: _Asked, receive: Receive) -> Ack:
+    async def _export(self, asked: _Asked, receive: Receive, one: Visit) -> Ack:
         body = await self._read(receive)
+        one.request_bytes = len(body)
         try:
             if asked.media_type == JSON or asked.coding != "identity":
                 loop = asyncio.get_running_loop()
@@ -192,14 +212,20 @@ class HttpServer:
 
 
 async def serve_http(
-    offer: Offer, *, host: str, port: int, max_request_bytes: int, identify: Identify | None = None
+    offer: Offer,
+    *,
+    host: str,
+    port: int,
+    max_request_bytes: int,
+    identify: Identify | None = None,
+    watch: Watch = nobody,
 ) -> HttpServer:
     """Serve on the running event loop; returns once it listens.
 
     Raises Unavailable when the port is taken.
     """
     listener = listening_socket(host, port, PORT_FLAG)
-    app = OtlpHttp(offer, max_request_bytes=max_request_bytes, identify=identify)
+    app = OtlpHttp(offer, max_request_bytes=max_request_bytes, identify=identify, watch=watch)
     config = uvicorn.Config(
         app, lifespan="off", ws="none", log_config=None, access_log=False, server_header=False
     )
@@ -229,7 +255,7 @@ def _failure(error: TracerError) -> Reply:
 
 
 def _refused(status: int, code: str, message: str, *headers: tuple[str, str]) -> Reply:
-    return Reply(status, Status(code=Code.Value(code), message=message), headers)
+    return Reply(status, Status(code=Code.Value(code), message=message), headers, code.lower())
 
 
 async def _send(send: Send, reply: Reply, content_type: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from typing import Final
 
+from tracer.ingest.otlp.door import Watch, nobody
 from tracer.ingest.otlp.grpc_server import GrpcServer, Identify, Offer, start_grpc
 from tracer.ingest.otlp.http_server import HttpServer, serve_http
 from tracer.ingest.sink import Sink
@@ -47,6 +48,7 @@ def start_receivers(
     http_port: int = 4318,
     max_request_bytes: int = MAX_REQUEST_BYTES,
     identify: Identify | None = None,
+    watch: Watch = nobody,
 ) -> Receivers:
     """Listen on both ports (0: any free one); returns once they do.
 
@@ -56,7 +58,15 @@ def start_receivers(
     thread = threading.Thread(target=loop.run_forever, name="tracer-receivers", daemon=True)
     thread.start()
     starting = asyncio.run_coroutine_threadsafe(
-        _start(sink.offer, host, (grpc_port, http_port), max_request_bytes, identify), loop
+        _start(
+            sink.offer,
+            host=host,
+            ports=(grpc_port, http_port),
+            max_request_bytes=max_request_bytes,
+            identify=identify,
+            watch=watch,
+        ),
+        loop,
     )
     try:
         return Receivers(loop, thread, starting.result())
@@ -67,17 +77,29 @@ def start_receivers(
 
 async def _start(
     offer: Offer,
+    *,
     host: str,
     ports: tuple[int, int],
     max_request_bytes: int,
     identify: Identify | None,
+    watch: Watch,
 ) -> tuple[GrpcServer, HttpServer]:
     over_grpc = await start_grpc(
-        offer, host=host, port=ports[0], max_request_bytes=max_request_bytes, identify=identify
+        offer,
+        host=host,
+        port=ports[0],
+        max_request_bytes=max_request_bytes,
+        identify=identify,
+        watch=watch,
     )
     try:
         over_http = await serve_http(
-            offer, host=host, port=ports[1], max_request_bytes=max_request_bytes, identify=identify
+            offer,
+            host=host,
+            port=ports[1],
+            max_request_bytes=max_request_bytes,
+            identify=identify,
+            watch=watch,
         )
     except BaseException:
         await over_grpc.stop(0)
