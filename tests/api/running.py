@@ -13,6 +13,7 @@ from api.app import create_app
 from tests.support.engine import LONG
 from tests.support.records import EPOCH, SECOND, records, span
 from tracer.service.context import Context
+from tracer.service.health import Health, Part
 from tracer.service.importing import import_records, settle_all
 from tracer.settings import Settings
 from tracer.store.engine import Engine
@@ -26,7 +27,7 @@ class FakeService:
     """What the routes ask of a running service; `failure` is raised by everything it does."""
 
     context: Any
-    parts: dict[str, str] = field(default_factory=lambda: {"store": "ok"})
+    parts: tuple[Part, ...] = (Part("store"),)
     failure: BaseException | None = None
     imported: list[bytes] = field(default_factory=list)
     questions: list[dict[str, Any]] = field(default_factory=list)
@@ -34,9 +35,12 @@ class FakeService:
     def asked(self, **question: Any) -> None:
         self.questions.append(question)
 
-    def ready(self) -> tuple[bool, dict[str, str]]:
+    def ready(self) -> Health:
         self._fail()
-        return set(self.parts.values()) == {"ok"}, self.parts
+        return Health(self.parts)
+
+    def live(self) -> Health:
+        return self.ready()
 
     def metrics(self) -> bytes:
         self._fail()

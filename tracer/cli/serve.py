@@ -1,6 +1,6 @@
 """`tracer serve`: the one command that knows the web door.
 
-    bind API port -> open store, start receivers -> serve -> signal -> stop API -> drain -> close
+    bind API port -> open store, start receivers -> serve -> signal -> drain -> stop API -> close
 
 The API's port is bound first, so that its real address can stand in the lock of the data
 directory; it answers once everything else runs.
@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -126,6 +127,22 @@ def _answer(
     from api.app import create_app
 
     class Announcing(uvicorn.Server):
+        """Tells when it is up; a signal ends it once the receivers have answered what they took.
+
+        Until then it answers, above all that it is not ready.
+        """
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            first, stop.asked = not stop.asked, True
+            if first:
+                threading.Thread(target=self._drain, name="tracer-drain").start()
+
+        def _drain(self) -> None:
+            try:
+                service.drain()
+            finally:
+                self.should_exit = True
+
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:

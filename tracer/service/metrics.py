@@ -7,7 +7,7 @@ seconds, and the last ones are shown when new ones do not come.
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +15,7 @@ from tracer import __version__
 from tracer.errors import TracerError
 from tracer.ingest.sink import Sink
 from tracer.service.bounded import Bounded
+from tracer.service.health import DEGRADED, DOWN, OK, Health
 from tracer.service.settle import Settler
 from tracer.settings import Settings
 from tracer.store.engine import READERS, Engine, disk_bytes
@@ -25,6 +26,10 @@ from tracer.telemetry.meters import Meters
 KEEP_S: Final = 5.0
 WAIT_S: Final = 0.5
 
+HEALTH: Final = (
+    Family("tracer_ready", "gauge", "1 when exports are stored and questions answered"),
+    Family("tracer_part_state", "gauge", "0 works, 1 degraded, 2 down", ("part",)),
+)
 INGEST: Final = (
     Family("tracer_spans_accepted", "counter", "Spans stored and acknowledged"),
     Family("tracer_spans_rejected", "counter", "Invalid spans, not stored", ("reason",)),
@@ -58,17 +63,30 @@ STORE: Final = (
 
 
 def add_figures(
-    meters: Meters, *, sink: Sink, settler: Settler, engine: Engine, settings: Settings
+    meters: Meters,
+    *,
+    sink: Sink,
+    settler: Settler,
+    engine: Engine,
+    health: Callable[[], Health],
+    settings: Settings,
 ) -> None:
     """Every scrape of `meters` shows these parts from now on."""
     aside = engine.aside()
     look = Bounded(lambda: read_figures(aside), name="tracer-figures", keep_s=KEEP_S)
     for one in (
+        Figures(HEALTH, lambda: _health(health())),
         Figures(INGEST, lambda: _ingest(sink, settings)),
         Figures(ANALYSIS, lambda: _analysis(settler)),
         Figures(STORE, lambda: _store(look, engine, settings)),
     ):
         meters.registry.register(one)
+
+
+def _health(health: Health) -> Iterator[Figure]:
+    yield Figure("tracer_ready", health.ready)
+    for part in health.parts:
+        yield Figure("tracer_part_state", (OK, DEGRADED, DOWN).index(part.state), (part.name,))
 
 
 def _ingest(sink: Sink, settings: Settings) -> Iterator[Figure]:
@@ -90,7 +108,7 @@ def _analysis(settler: Settler) -> Iterator[Figure]:
     yield Figure("tracer_spans_analysed", progress.spans)
     yield Figure("tracer_rollups", progress.minutes)
     yield Figure("tracer_analysis_failures", progress.failures)
-    yield Figure("tracer_analysis_lag_seconds", progress.lag_ns / 1e9)
+    yield Figure("tracer_analysis_lag_seconds", settler.lag_ns() / 1e9)
 
 
 def _store(look: Bounded[StoreFigures], engine: Engine, settings: Settings) -> Iterator[Figure]:

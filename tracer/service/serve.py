@@ -10,30 +10,33 @@ import functools
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from tracer.errors import BadInput, TracerError
+from tracer.errors import BadInput
 from tracer.ingest.clock import IngestClock
+from tracer.ingest.commit import BlockDone, Watch
 from tracer.ingest.otlp.decode import decode
 from tracer.ingest.otlp.receivers import Receivers, start_receivers
 from tracer.ingest.redact import SECRET_KEYS
 from tracer.ingest.sink import Sink, SinkSettings
 from tracer.ingest.steps import IMPORT_STEPS, Arrivals, StepSettings, apply
 from tracer.service.context import Context
+from tracer.service.health import Health, HealthCheck
 from tracer.service.metrics import add_figures
+from tracer.service.monitor import Monitor
 from tracer.service.settle import SETTLED_UNTIL, Rules, Settler
 from tracer.service.watching import count_block, count_step, count_visit
+from tracer.service.writes import Writes
 from tracer.settings import Settings
-from tracer.store.engine import free_bytes
-from tracer.store.facts import read_state
+from tracer.store.engine import Engine
+from tracer.store.facts import read_state, write_state
 from tracer.store.store import Store, open_store
 from tracer.store.writer import write_spans
 from tracer.telemetry.meters import Meters, exposition, new_meters
 
 DRAIN_S = 15.0
+TRIED = "tried_ns"  # a row written only to see whether rows can be written
 BUSY_BYTES = 16 * 2**20  # more than a block waits: analysis gives way to receivers
-ROOM_BYTES = 64 * 2**20  # less free disk takes no block (min_free_disk_bytes_to_perform_insert)
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Service:
     settler: Settler
     receivers: Receivers
     meters: Meters
+    health: HealthCheck
+    monitor: Monitor
 
     @property
     def grpc_port(self) -> int:
@@ -80,27 +85,13 @@ class Service:
             "reasons": sorted({some.reason for some in arrivals.rejected}),
         }
 
-    def ready(self) -> tuple[bool, dict[str, str]]:
-        """Whether exports are stored and questions answered now, and the truth about each part."""
-        try:
-            self.store.engine.rows("SELECT 1")
-            store = "ok"
-        except TracerError as error:
-            store = str(error)
-        if not self.context.settings.store:
-            free = free_bytes(Path(self.context.settings.data))
-            if free < ROOM_BYTES:
-                store = (
-                    f"the disk is full: {free} bytes free; exports are refused until there is room"
-                )
-        stats = self.sink.stats()
-        full = stats.queue_bytes > self.context.settings.queue_bytes * 0.95
-        parts = {
-            "store": store,
-            "receivers": "full: exports are refused until the store catches up" if full else "ok",
-            "analysis": "ok" if self.settler.alive() else "stopped",
-        }
-        return all(state == "ok" for state in parts.values()), parts
+    def ready(self) -> Health:
+        """Whether exports are stored and questions answered now; within two seconds."""
+        return self.health.ready()
+
+    def live(self) -> Health:
+        """Whether it works at all; if not, only a restart helps."""
+        return self.health.live()
 
     def metrics(self) -> bytes:
         """Own telemetry in the Prometheus text format."""
@@ -111,9 +102,16 @@ class Service:
         self.meters.api_requests.labels(route, method, str(status)).inc()
         self.meters.api_seconds.labels(route).observe(took_s)
 
+    def drain(self) -> None:
+        """Not ready from now on; takes no new exports and answers those it took."""
+        self.monitor.end()
+        self.health.draining = True
+        self.receivers.stop(DRAIN_S)
+
     def close(self) -> None:
         """Stops taking, finishes what was taken, then lets go of the store."""
-        self.receivers.stop(DRAIN_S)
+        self.drain()
+        self.monitor.close()
         self.sink.close(DRAIN_S)
         self.settler.close()
         self.store.close()
@@ -137,6 +135,19 @@ def rules(settings: Settings) -> Rules:
     )
 
 
+def _write_row(engine: Engine) -> None:
+    now_ns = time.time_ns()
+    write_state(engine, TRIED, now_ns, version_ns=now_ns)
+
+
+def _all(*watches: Watch) -> Watch:
+    def watch(done: BlockDone) -> None:
+        for one in watches:
+            one(done)
+
+    return watch
+
+
 def start_service(settings: Settings, *, api_url: str) -> Service:
     """Opens the store and starts everything; `api_url` is written into the lock for others.
 
@@ -150,17 +161,18 @@ def start_on(store: Store, settings: Settings) -> Service:
     meters = new_meters()
     with ExitStack() as undo:
         undo.callback(store.close)
+        writes = Writes(lambda: _write_row(store.engine))
         now_ns = IngestClock(read_state(store.engine, SETTLED_UNTIL) + 1)
         sink = Sink(
             decode=functools.partial(decode, tenant=settings.tenant),
-            write=functools.partial(write_spans, store.engine),
+            write=writes.around(functools.partial(write_spans, store.engine)),
             step_settings=step_settings(settings),
             settings=SinkSettings(
                 queue_bytes=settings.queue_bytes, block_rows=settings.max_block_rows
             ),
             now_ns=now_ns,
             wall_ns=time.time_ns,
-            watch=functools.partial(count_block, meters),
+            watch=_all(functools.partial(count_block, meters), writes.watch),
         )
         undo.callback(sink.close, 0)
         settler = Settler(
@@ -172,7 +184,9 @@ def start_on(store: Store, settings: Settings) -> Service:
             wall_ns=time.time_ns,
             watch=functools.partial(count_step, meters),
         )
-        add_figures(meters, sink=sink, settler=settler, engine=store.engine, settings=settings)
+        health = HealthCheck(
+            sink=sink, settler=settler, engine=store.engine, writes=writes, settings=settings
+        )
         receivers = start_receivers(
             sink,
             host=settings.host,
@@ -184,4 +198,13 @@ def start_on(store: Store, settings: Settings) -> Service:
         undo.pop_all()
     settler.start()
     context = Context(store.engine, settings, time.time_ns)
-    return Service(context, store, sink, settler, receivers, meters)
+    monitor = Monitor(health.ready, receivers.tell_ready)
+    add_figures(
+        meters,
+        sink=sink,
+        settler=settler,
+        engine=store.engine,
+        health=lambda: health.ready() if health.draining else monitor.last,
+        settings=settings,
+    )
+    return Service(context, store, sink, settler, receivers, meters, health, monitor)

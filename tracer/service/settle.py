@@ -39,6 +39,7 @@ PERSIST_EVERY_NS = 5 * NS_PER_S
 PAUSE_S = 1.0  # between two steps, at least
 REST = 3  # and so many times as long as the last step took: each step has a cost of its own
 LONGEST_PAUSE_S = 3.0
+SILENT_S = 10.0  # steps and pauses are not worth mentioning unless they take longer
 MOST_YIELD_S = 30.0  # how long analysis gives way to receivers
 FUTURE_NS = 3_600 * NS_PER_S
 
@@ -64,6 +65,8 @@ class Progress:
     lag_ns: int = 0
     failures: int = 0
     renamed_spans: int = 0  # counted as other operations or other services
+    failing: str = ""  # why the last step failed, '' when it did not
+    stepped_s: float = 0.0  # when the last one succeeded, by the monotonic clock
 
 
 @dataclass(frozen=True)
@@ -268,6 +271,7 @@ class Settler:
 
     def start(self) -> None:
         """Steps in a thread of its own until `close`."""
+        self.progress.stepped_s = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="settle", daemon=True)
         self._thread.start()
 
@@ -283,19 +287,29 @@ class Settler:
                 worked = self._watched_step()
             except TracerError as error:
                 # The store is away or full: nothing is lost, the same step comes again.
-                self.progress.failures += 1
+                self._failed(error)
                 log.warning("analysis waits: %s", error)
                 worked = 0
-            except Exception:  # a door: the thread must outlive a mistake of ours, loudly
-                self.progress.failures += 1
+            except Exception as error:  # a door: the thread must outlive a mistake of ours, loudly
+                self._failed(error)
                 log.exception("analysis failed; the same step comes again")
                 worked = 0
             rest_s = min(LONGEST_PAUSE_S, REST * (time.monotonic() - began_s))
             self._stop.wait(max(PAUSE_S, rest_s) if worked < BATCH_TRACES else 0)
 
+    def lag_ns(self) -> int:
+        """Age of the oldest trace waiting; it grows while steps take long or fail."""
+        silent_s = time.monotonic() - self.progress.stepped_s
+        return self.progress.lag_ns + int(silent_s * 1e9 if silent_s > SILENT_S else 0)
+
+    def _failed(self, error: Exception) -> None:
+        self.progress.failures += 1
+        self.progress.failing = f"{type(error).__name__}: {error}"
+
     def _watched_step(self) -> int:
         traces, spans, began_s = self.progress.traces, self.progress.spans, time.monotonic()
         worked = self.step()
+        self.progress.failing, self.progress.stepped_s = "", time.monotonic()
         if worked:
             self._watch(
                 StepDone(

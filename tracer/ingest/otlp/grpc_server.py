@@ -40,6 +40,12 @@ class GrpcServer:
         self._server = server
         self._health = health_of
 
+    async def tell_ready(self, ready: bool) -> None:
+        """What the health service answers from now on."""
+        kinds = health_pb2.HealthCheckResponse
+        for service in ("", TRACE_SERVICE):
+            await self._health.set(service, kinds.SERVING if ready else kinds.NOT_SERVING)
+
     async def stop(self, grace_s: float) -> None:
         """Take no more calls, answer those there are, for at most `grace_s`."""
         await self._health.enter_graceful_shutdown()
@@ -75,8 +81,6 @@ async def start_grpc(
     )
     health_of = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_of, server)
-    for service in ("", TRACE_SERVICE):
-        await health_of.set(service, health_pb2.HealthCheckResponse.SERVING)
     names = (TRACE_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
     listening_socket(host, port, PORT_FLAG).close()  # the library's own error does not say why
@@ -87,7 +91,9 @@ async def start_grpc(
             f"{address(host, port)} cannot be listened on: choose another port with {PORT_FLAG}"
         ) from error
     await server.start()
-    return GrpcServer(server, bound, health_of)
+    running = GrpcServer(server, bound, health_of)
+    await running.tell_ready(True)
+    return running
 
 
 class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[misc]

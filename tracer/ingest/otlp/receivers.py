@@ -29,6 +29,12 @@ class Receivers:
         self.grpc_port = servers[0].port
         self.http_port = servers[1].port
 
+    def tell_ready(self, ready: bool) -> None:
+        """What the gRPC health service answers from now on; a stopped one has said its last."""
+        if not self._loop.is_closed():
+            telling = self._servers[0].tell_ready(ready)
+            asyncio.run_coroutine_threadsafe(telling, self._loop)
+
     def stop(self, grace_s: float = 10.0) -> None:
         """Take nothing new, answer what was accepted, for at most `grace_s`; then close.
 
