@@ -44,6 +44,7 @@ def test_the_config_variable_names_the_file(tmp_path: Path) -> None:
         ({"api_port": "http"}, {}, ["--api-port", "http", "whole number"]),
         ({"timezone": "Mars/Olympus"}, {}, ["--timezone", "IANA"]),
         ({"log_level": "loud"}, {}, ["--log-level", "warning"]),
+        ({"log_format": "xml"}, {}, ["--log-format", "text or json"]),
         ({"max_block_rows": "0"}, {}, ["--max-block-rows", "at least 1"]),
         ({}, {"TRACER_STORE_FILE": "/does/not/exist"}, ["TRACER_STORE_FILE", "No such file"]),
     ],

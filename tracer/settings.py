@@ -61,6 +61,13 @@ def _log_level(text: str) -> str:
     return folded
 
 
+def _log_format(text: str) -> str:
+    folded = text.strip().lower()
+    if folded not in ("text", "json"):
+        raise ValueError("must be text or json")
+    return folded
+
+
 def _zone(text: str) -> str:
     try:
         ZoneInfo(text)
@@ -126,6 +133,7 @@ class Settings:
     retention_hours: int = setting(400 * DAY_NS, duration_ns, "how long hourly histograms live")
     timezone: str = setting("UTC", _zone, "zone in which hours of the week are compared")
     log_level: str = setting("info", _log_level, "debug, info, warning or error")
+    log_format: str = setting("text", _log_format, "text for people, json for machines")
 
     def __post_init__(self) -> None:
         if self.durability not in ("process", "disk"):

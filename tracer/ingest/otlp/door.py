@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ from typing import Final
 
 from tracer.errors import TracerError, Unavailable
 from tracer.ingest.commit import Ack
+
+_LOG = logging.getLogger(__name__)
 
 GRPC: Final = "grpc"
 HTTP_PROTOBUF: Final = "http/protobuf"
@@ -36,7 +39,8 @@ class Visit:
         return ack
 
     def refuse(self, error: BaseException) -> None:
-        """It was answered with an error."""
+        """It was answered with an error. The log holds back what comes again and again."""
+        _LOG.warning("an export over %s was refused: %s", self.transport, error)
         self.refused = word_of(error)
 
 
