@@ -9,6 +9,9 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tracer.service.watching import Question
+
+PARENT_HEADERS: Final = (b"traceparent", b"tracestate")
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
 
 
@@ -17,7 +20,7 @@ class Measure:
     """ASGI middleware, the outermost: also what a guard refuses is counted."""
 
     app: ASGIApp
-    told: Callable[..., None]
+    told: Callable[[Question], None]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and tell how it ended. 499 is a client that left."""
@@ -40,12 +43,24 @@ class Measure:
             raise
         finally:
             self.told(
-                route=_route(scope),
-                method=scope["method"] if scope["method"] in METHODS else "other",
-                status=status,
-                began_ns=began_ns,
-                took_s=time.monotonic() - began_s,
+                Question(
+                    route=_route(scope),
+                    method=scope["method"] if scope["method"] in METHODS else "other",
+                    status=status,
+                    began_ns=began_ns,
+                    took_s=time.monotonic() - began_s,
+                    headers=_parent(scope),
+                )
             )
+
+
+def _parent(scope: Scope) -> dict[str, str]:
+    """The trace context that the client sent, if any."""
+    return {
+        name.decode("latin-1"): value.decode("latin-1")
+        for name, value in scope["headers"]
+        if name in PARENT_HEADERS
+    }
 
 
 def _route(scope: Scope) -> str:

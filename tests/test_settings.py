@@ -44,6 +44,8 @@ def test_the_config_variable_names_the_file(tmp_path: Path) -> None:
         ({"api_port": "http"}, {}, ["--api-port", "http", "whole number"]),
         ({"timezone": "Mars/Olympus"}, {}, ["--timezone", "IANA"]),
         ({"log_level": "loud"}, {}, ["--log-level", "warning"]),
+        ({"self_trace": "localhost:4317"}, {}, ["--self-trace", "http://127.0.0.1:4317"]),
+        ({"self_trace": "http://a:b@c:1"}, {}, ["--self-trace", "OTEL_EXPORTER_OTLP_HEADERS"]),
         ({"log_format": "xml"}, {}, ["--log-format", "text or json"]),
         ({"max_block_rows": "0"}, {}, ["--max-block-rows", "at least 1"]),
         ({}, {"TRACER_STORE_FILE": "/does/not/exist"}, ["TRACER_STORE_FILE", "No such file"]),

@@ -15,6 +15,7 @@ from tests.support.records import EPOCH, SECOND, records, span
 from tracer.service.context import Context
 from tracer.service.health import Health, Part
 from tracer.service.importing import import_records, settle_all
+from tracer.service.watching import Question
 from tracer.settings import Settings
 from tracer.store.engine import Engine
 
@@ -30,9 +31,9 @@ class FakeService:
     parts: tuple[Part, ...] = (Part("store"),)
     failure: BaseException | None = None
     imported: list[bytes] = field(default_factory=list)
-    questions: list[dict[str, Any]] = field(default_factory=list)
+    questions: list[Question] = field(default_factory=list)
 
-    def asked(self, **question: Any) -> None:
+    def asked(self, question: Question) -> None:
         self.questions.append(question)
 
     def ready(self) -> Health:

@@ -15,7 +15,7 @@ def test_a_question_is_told_by_its_route_and_not_by_its_path() -> None:
     client.request("BREW", "/metrics")
     service.failure = RuntimeError("boom")
     client.get("/metrics")
-    told = [(one["route"], one["method"], one["status"]) for one in service.questions]
+    told = [(one.route, one.method, one.status) for one in service.questions]
     assert told == [
         ("/api/v1/health/ready", "GET", 200),
         ("/api/v1/traces/{trace_id}", "GET", 400),
@@ -24,4 +24,11 @@ def test_a_question_is_told_by_its_route_and_not_by_its_path() -> None:
         ("/metrics", "other", 405),
         ("/metrics", "GET", 500),
     ]
-    assert all(one["took_s"] > 0 for one in service.questions)
+    assert all(one.took_s > 0 for one in service.questions)
+
+
+def test_the_trace_context_of_a_question_is_told() -> None:
+    service = FakeService(None)
+    context = {"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01", "tracestate": "a=b"}
+    client_of(service).get("/metrics", headers={**context, "authorization": "Bearer x"})
+    assert service.questions[0].headers == context

@@ -13,6 +13,7 @@ from tracer.columns.records import SpanRecords
 from tracer.errors import BadInput, StoreFailure, Unavailable
 from tracer.ingest.commit import SEARCH_LIMIT, Ack, BlockDone
 from tracer.ingest.sink import Sink, SinkSettings
+from tracer.ingest.steps import Arrivals, StepSettings
 
 EAGER = SinkSettings(small_bytes=0)
 PATIENCE_S = 20
@@ -323,11 +324,19 @@ def test_an_empty_request_is_acknowledged_and_writes_nothing() -> None:
 
 def test_own_telemetry_is_left_out_without_an_error() -> None:
     store = Store()
-    with a_sink(store) as sink:
+    done: list[BlockDone] = []
+
+    def ours(arrivals: Arrivals, settings: StepSettings, now_ns: int) -> Arrivals:
+        assert len(arrivals.records) == 2
+        none = SpanRecords(arrivals.records.batch.slice(0, 0))
+        return Arrivals(none, arrivals.request_of[:0], dropped=2)
+
+    with a_sink(store, steps=(ours,), watch=done.append) as sink:
         ack = sink.offer(request("a", "b", service="tracer")).result(PATIENCE_S)
     assert ack == Ack(0, 0, "")
     assert store.blocks == []
     assert sink.stats().own_spans == 2
+    assert [(one.result.dropped, one.foreign) for one in done] == [(2, 0)]
 
 
 def test_who_watches_is_told_of_every_block_before_its_senders_are() -> None:
@@ -339,8 +348,9 @@ def test_who_watches_is_told_of_every_block_before_its_senders_are() -> None:
         assert futures[0].result(PATIENCE_S) == Ack(1, 1, "1 rejected: the span has no name")
         assert [(one.requests, one.result.rows, one.result.dropped) for one in done] == [
             (1, 1, 0),
-            (2, 1, 1),
+            (2, 2, 0),
         ]
+        assert [one.foreign for one in done] == [1, 2]
         assert done[1].request_bytes == len(request("a", "")) + len(request("b", service="tracer"))
         assert done[1].commit_s >= done[1].decode_s + done[1].write_s > 0
         with pytest.raises(Unavailable, match="disk full"):

@@ -22,7 +22,9 @@ JSON = "application/json"
 @contextmanager
 def a_service(directory: Path, **settings: Any) -> Iterator[Service]:
     """Listening on free ports; closed at the end."""
-    chosen = replace(LONG, data=str(directory), otlp_grpc_port=0, otlp_http_port=0, **settings)
+    directory.mkdir(exist_ok=True)
+    ports = {"otlp_grpc_port": 0, "otlp_http_port": 0}
+    chosen = replace(LONG, data=str(directory), **{**ports, **settings})
     with fresh_engine() as engine:
         service = start_on(Store(_Kept(engine), None), chosen)  # type: ignore[arg-type]
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -121,6 +122,16 @@ def test_a_full_disk(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
         assert (told.status, told.ready) == (status, ready)
 
 
+def test_a_data_directory_that_was_taken_away(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = replace(service.context.settings, data="/does/not/exist")
+    monkeypatch.setattr(service.health, "_settings", gone)
+    told = service.ready().document()
+    assert told["parts"]["disk"].startswith("down: the data directory '/does/not/exist': No such")
+    assert told["ready"] is False
+
+
 def test_a_queue_that_fills(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     for bound, status in ((health.FULL, "down"), (health.FILLING, "degraded")):
         used = int(bound * service.context.settings.queue_bytes) + 1
@@ -172,7 +183,9 @@ class Store:
             raise self.error
 
     def block(self, *outcomes: Ack | TracerError, rows: int = 0) -> None:
-        self.writes.watch(BlockDone(len(outcomes), 1, Committed(outcomes, rows), 0.0, 0.0, 0.0))
+        self.writes.watch(
+            BlockDone(len(outcomes), 1, Committed(outcomes, rows), 0.0, 0.0, 0.0, rows)
+        )
 
     def trouble(self) -> str:
         return self.writes.trouble(PATIENCE_S)

@@ -74,6 +74,11 @@ class Block:
     arrivals: Arrivals
     refused: dict[int, BadInput]
 
+    @property
+    def foreign(self) -> int:
+        """Spans that are not of a tracer telling of its own work."""
+        return max(0, len(self.arrivals.records) - self.arrivals.kin)
+
 
 @dataclass(frozen=True)
 class Committed:
@@ -100,6 +105,7 @@ class BlockDone:
     decode_s: float  # bytes to columns, and the steps
     write_s: float  # the store's part; when a guilty request is looked for, decoding again too
     commit_s: float  # from taken off the queue to stored
+    foreign: int  # spans offered to the store that are not of a tracer telling of itself
 
 
 Watch = Callable[[BlockDone], None]  # called by the thread that commits: MUST NOT raise or wait

@@ -103,6 +103,7 @@ class _Begun:
             decode_s=self.decode_s,
             write_s=ended_s - started_s,
             commit_s=ended_s - self.begun_s,
+            foreign=self.block.foreign if self.block else 0,
         )
 
 

@@ -123,7 +123,10 @@ class HealthCheck:
         del left_s
         if self._settings.store:
             return Part("disk")
-        free, _ = disk_bytes(Path(self._settings.data))
+        try:
+            free, _ = disk_bytes(Path(self._settings.data))
+        except TracerError as error:
+            return Part("disk", DOWN, str(error))
         if free < ROOM_BYTES:
             says = f"it is full: {free} bytes free; exports are refused until there is room"
             return Part("disk", DOWN, says)

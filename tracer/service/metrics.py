@@ -6,6 +6,7 @@ seconds, and the last ones are shown when new ones do not come.
 
 from __future__ import annotations
 
+import contextlib
 import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -129,7 +130,8 @@ def _store(look: Bounded[StoreFigures], engine: Engine, settings: Settings) -> I
             yield Figure("tracer_table_rows", table.rows, (table.table,))
             yield Figure("tracer_table_bytes", table.stored_bytes, (table.table,))
     if not settings.store:
-        free, size = disk_bytes(Path(settings.data))
         yield Figure("tracer_engine_memory_limit_bytes", settings.engine_memory)
-        yield Figure("tracer_disk_free_bytes", free)
-        yield Figure("tracer_disk_size_bytes", size)
+        with contextlib.suppress(TracerError):  # the health says it
+            free, size = disk_bytes(Path(settings.data))
+            yield Figure("tracer_disk_free_bytes", free)
+            yield Figure("tracer_disk_size_bytes", size)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import time
+import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -25,14 +26,15 @@ from tracer.service.health import Health, HealthCheck
 from tracer.service.metrics import add_figures
 from tracer.service.monitor import Monitor
 from tracer.service.settle import SETTLED_UNTIL, Rules, Settler
-from tracer.service.watching import count_block, count_step, count_visit
+from tracer.service.watching import Question, Watchers
 from tracer.service.writes import Writes
 from tracer.settings import Settings
 from tracer.store.engine import Engine
 from tracer.store.facts import read_state, write_state
 from tracer.store.store import Store, open_store
 from tracer.store.writer import write_spans
-from tracer.telemetry.meters import Meters, exposition, new_meters
+from tracer.telemetry.meters import exposition, new_meters
+from tracer.telemetry.self_trace import open_self_trace
 
 DRAIN_S = 15.0
 TRIED = "tried_ns"  # a row written only to see whether rows can be written
@@ -48,7 +50,7 @@ class Service:
     sink: Sink
     settler: Settler
     receivers: Receivers
-    meters: Meters
+    watchers: Watchers
     health: HealthCheck
     monitor: Monitor
 
@@ -95,16 +97,16 @@ class Service:
 
     def metrics(self) -> bytes:
         """Own telemetry in the Prometheus text format."""
-        return exposition(self.meters)
+        return exposition(self.watchers.meters)
 
-    def asked(self, *, route: str, method: str, status: int, began_ns: int, took_s: float) -> None:
+    def asked(self, question: Question) -> None:
         """A question was answered by the web door."""
-        self.meters.api_requests.labels(route, method, str(status)).inc()
-        self.meters.api_seconds.labels(route).observe(took_s)
+        self.watchers.question(question)
 
     def drain(self) -> None:
         """Not ready from now on; takes no new exports and answers those it took."""
         self.monitor.end()
+        self.watchers.close()
         self.health.draining = True
         self.receivers.stop(DRAIN_S)
 
@@ -117,10 +119,12 @@ class Service:
         self.store.close()
 
 
-def step_settings(settings: Settings) -> StepSettings:
+def step_settings(settings: Settings, own_instance: str = "") -> StepSettings:
     """The ingest steps as the settings want them."""
     return StepSettings(
-        retention_ns=settings.retention_raw, secret_keys=SECRET_KEYS + settings.redact_keys
+        retention_ns=settings.retention_raw,
+        secret_keys=SECRET_KEYS + settings.redact_keys,
+        own_instance=own_instance,
     )
 
 
@@ -158,21 +162,24 @@ def start_service(settings: Settings, *, api_url: str) -> Service:
 
 def start_on(store: Store, settings: Settings) -> Service:
     """Everything around an open store, which it owns from here on, also when it raises."""
-    meters = new_meters()
+    instance = uuid.uuid4().hex
     with ExitStack() as undo:
         undo.callback(store.close)
+        self_trace = open_self_trace(settings.self_trace, instance) if settings.self_trace else None
+        watchers = Watchers(new_meters(), self_trace)
+        undo.callback(watchers.close)
         writes = Writes(lambda: _write_row(store.engine))
         now_ns = IngestClock(read_state(store.engine, SETTLED_UNTIL) + 1)
         sink = Sink(
             decode=functools.partial(decode, tenant=settings.tenant),
             write=writes.around(functools.partial(write_spans, store.engine)),
-            step_settings=step_settings(settings),
+            step_settings=step_settings(settings, instance),
             settings=SinkSettings(
                 queue_bytes=settings.queue_bytes, block_rows=settings.max_block_rows
             ),
             now_ns=now_ns,
             wall_ns=time.time_ns,
-            watch=_all(functools.partial(count_block, meters), writes.watch),
+            watch=_all(writes.watch, watchers.block),
         )
         undo.callback(sink.close, 0)
         settler = Settler(
@@ -182,7 +189,7 @@ def start_on(store: Store, settings: Settings) -> Service:
             horizon_ns=sink.horizon_ns,
             is_busy=lambda: sink.stats().queue_bytes > BUSY_BYTES,
             wall_ns=time.time_ns,
-            watch=functools.partial(count_step, meters),
+            watch=watchers.step,
         )
         health = HealthCheck(
             sink=sink, settler=settler, engine=store.engine, writes=writes, settings=settings
@@ -193,18 +200,18 @@ def start_on(store: Store, settings: Settings) -> Service:
             grpc_port=settings.otlp_grpc_port,
             http_port=settings.otlp_http_port,
             max_request_bytes=settings.max_request_bytes,
-            watch=functools.partial(count_visit, meters),
+            watch=watchers.visit,
         )
         undo.pop_all()
     settler.start()
     context = Context(store.engine, settings, time.time_ns)
     monitor = Monitor(health.ready, receivers.tell_ready)
     add_figures(
-        meters,
+        watchers.meters,
         sink=sink,
         settler=settler,
         engine=store.engine,
         health=lambda: health.ready() if health.draining else monitor.last,
         settings=settings,
     )
-    return Service(context, store, sink, settler, receivers, meters, health, monitor)
+    return Service(context, store, sink, settler, receivers, watchers, health, monitor)

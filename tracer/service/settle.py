@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ from tracer.store import activity as stored
 from tracer.store import rollups
 from tracer.store.engine import Engine
 from tracer.store.facts import read_names, read_state, write_facts, write_state
+from tracer.store.facts import read_state, write_facts, write_state
+from tracer.telemetry.self_trace import SERVICE
 from tracer.units import NS_PER_S
 
 log = logging.getLogger("tracer.settle")
@@ -61,6 +63,7 @@ class Progress:
 
     traces: int = 0
     spans: int = 0
+    own_spans: int = 0  # of a tracer telling of itself
     minutes: int = 0
     lag_ns: int = 0
     failures: int = 0
@@ -76,6 +79,7 @@ class StepDone:
     traces: int
     spans: int
     step_s: float
+    foreign: int  # spans that are not of a tracer telling of itself
 
 
 Watch = Callable[[StepDone], None]  # called by the thread that steps: MUST NOT raise or wait
@@ -227,6 +231,8 @@ class Settler:
         self.progress.traces += len(trace_ids)
         self.progress.spans += len(spans)
         self.progress.renamed_spans = self._names.overflowed
+        tracers = [code for code, one in enumerate(spans.services) if one.name == SERVICE]
+        self.progress.own_spans += int(np.isin(spans.service, tracers).sum()) if tracers else 0
 
     def _advance(self, watermark: int, now: int) -> None:
         if watermark <= self._watermark:
@@ -307,15 +313,17 @@ class Settler:
         self.progress.failing = f"{type(error).__name__}: {error}"
 
     def _watched_step(self) -> int:
-        traces, spans, began_s = self.progress.traces, self.progress.spans, time.monotonic()
+        before, began_s = replace(self.progress), time.monotonic()
         worked = self.step()
         self.progress.failing, self.progress.stepped_s = "", time.monotonic()
         if worked:
+            spans = self.progress.spans - before.spans
             self._watch(
                 StepDone(
-                    traces=self.progress.traces - traces,
-                    spans=self.progress.spans - spans,
+                    traces=self.progress.traces - before.traces,
+                    spans=spans,
                     step_s=time.monotonic() - began_s,
+                    foreign=spans - (self.progress.own_spans - before.own_spans),
                 )
             )
         return worked

@@ -237,8 +237,11 @@ def open_server(url: str) -> Engine:
 
 
 def disk_bytes(directory: Path) -> tuple[int, int]:
-    """Free and all bytes of the disk that holds `directory`."""
-    usage = shutil.disk_usage(directory)
+    """Free and all bytes of the disk that holds `directory`; raises Unavailable without one."""
+    try:
+        usage = shutil.disk_usage(directory)
+    except OSError as error:
+        raise Unavailable(f"the data directory {str(directory)!r}: {error.strerror}") from error
     return usage.free, usage.total
 
 
