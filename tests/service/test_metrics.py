@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import threading
@@ -13,13 +14,14 @@ import grpc
 import pytest
 
 from tests.ingest.arriving import request
-from tests.service.running import JSON, a_service, metric, post
+from tests.service.running import JSON, a_service, families, metric, post
 from tracer.errors import StoreFailure, Unavailable
 from tracer.ingest.otlp.grpc_server import TRACE_SERVICE
 from tracer.service.bounded import Bounded
 from tracer.service.serve import Service
 
 PATIENCE_S = 20
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +90,34 @@ def test_the_engine_tells_of_its_tables(service: Service) -> None:
     assert (metric(service, "tracer_engine_memory_bytes") or 0) > 0
     assert (metric(service, "tracer_disk_size_bytes") or 0) > 0
     assert 'tracer_build_info{engine="' in text
+
+
+def test_the_page_lists_every_metric_as_it_is_printed(service: Service) -> None:
+    page = (ROOT / "tracer" / "OPERATIONS.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) ?\| (.*) \|$", page, re.MULTILINE)
+    listed = {name: (kind, meaning) for name, kind, _, meaning in rows}
+    printed = families(service)
+    assert printed == listed
+    labels = {name: set(re.findall(r"`(\w+)`", text)) for name, _, text, _ in rows}
+    for name, told in re.findall(r"^(\w+)\{(.*)\} ", service.metrics().decode(), re.MULTILINE):
+        family = name if name in printed else re.sub(r"_(bucket|count|sum)$", "", name)
+        assert set(re.findall(r'(?:^|,)(\w+)="', told)) - {"le"} == labels[family], name
+
+
+def test_alerts_ask_for_metrics_that_exist(service: Service) -> None:
+    rules = (ROOT / "deploy" / "prometheus" / "rules.yaml").read_text()
+    asked = set(re.findall(r"tracer_\w+", rules))
+    assert len(asked) > 5
+    assert asked <= set(families(service))
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_promtool_has_nothing_against_the_alerts() -> None:
+    rules = ROOT / "deploy" / "prometheus" / "rules.yaml"
+    checked = subprocess.run(
+        ["promtool", "check", "rules", str(rules)], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")

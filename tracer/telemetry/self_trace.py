@@ -85,7 +85,8 @@ class SelfTrace:
         last = threading.Thread(target=self._provider.shutdown, name="self-trace-end", daemon=True)
         last.start()
         last.join(FLUSH_S)
-        self._exporter.shutdown()  # ends the export that is being tried again, if any
+        if last.is_alive():
+            self._exporter.shutdown()  # ends the export that is being tried again
 
 
 def open_self_trace(endpoint: str, instance_id: str) -> SelfTrace:
