@@ -15,10 +15,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.api.running import client_of
 from tests.ingest.arriving import records, request, row
 from tests.service.running import a_service, metric, post
-from tracer.errors import StoreFailure, TracerError, Unavailable
+from tracer.errors import BadInput, StoreFailure, TracerError, Unavailable
 from tracer.ingest.commit import Ack, BlockDone, Committed
 from tracer.service import health
 from tracer.service.bounded import Bounded
+from tracer.service.health import DEGRADED, DOWN, Health, Part
+from tracer.service.monitor import Monitor
 from tracer.service.serve import Service
 from tracer.service.writes import HANGS_S, HOLD_S, Writes
 from tracer.units import NS_PER_S
@@ -170,6 +172,26 @@ def test_a_service_that_drains_is_not_ready_and_finishes(service: Service) -> No
     assert service.live().ready
 
 
+def test_changes_of_health_are_logged_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    fine, lags, full = (
+        Part("disk"),
+        Part("analysis", DEGRADED, "it lags"),
+        Part("disk", DOWN, "full"),
+    )
+    looks = iter([(fine,), (fine, lags), (fine, lags), (full, lags), (fine,), (fine,)])
+    told: list[bool] = []
+    monitor = Monitor(lambda: Health(next(looks)), told.append)
+    caplog.set_level("INFO", "tracer.health")
+    for _ in range(6):
+        monitor.step()
+    assert told == [False, True]
+    assert [record.getMessage() for record in caplog.records] == [
+        "ready, but analysis is degraded: it lags",
+        "not ready: disk is down: full; analysis is degraded: it lags",
+        "ready: every part works again",
+    ]
+
+
 class Store:
     """A store with a switch, and a clock."""
 
@@ -213,8 +235,6 @@ def test_a_block_that_is_stored_ends_the_trouble() -> None:
 
 
 def test_requests_that_are_wrong_say_nothing_about_the_store() -> None:
-    from tracer.errors import BadInput
-
     store = Store()
     store.block(BadInput("garbage"), BadInput("garbage"))
     store.block(Ack(1, 0, ""), StoreFailure("one of many"), rows=1)

@@ -23,6 +23,9 @@ class Monitor:
         self.last = Health(())  # as of the last look
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tracer-health", daemon=True)
+
+    def start(self) -> None:
+        """Looks from now on, every `EVERY_S`."""
         self._thread.start()
 
     def step(self) -> None:
@@ -34,10 +37,12 @@ class Monitor:
             self._tell(now.ready)
         if now.status != self.last.status:
             wrong = "; ".join(f"{part.name} is {part}" for part in now.parts if part.says)
-            if wrong:
-                log.warning("%s; %s", "ready" if now.ready else "not ready", wrong)
+            if not now.ready:
+                log.error("not ready: %s", wrong)
+            elif wrong:
+                log.warning("ready, but %s", wrong)
             else:
-                log.info("ready again: every part works")
+                log.info("ready: every part works again")
         self.last = now
 
     def _run(self) -> None:

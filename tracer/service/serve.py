@@ -206,6 +206,7 @@ def start_on(store: Store, settings: Settings) -> Service:
     settler.start()
     context = Context(store.engine, settings, time.time_ns)
     monitor = Monitor(health.ready, receivers.tell_ready)
+    monitor.start()
     add_figures(
         watchers.meters,
         sink=sink,

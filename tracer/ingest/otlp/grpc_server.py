@@ -66,7 +66,7 @@ async def start_grpc(
     Raises Unavailable when the port is taken.
     """
     server = grpc.aio.server(
-        interceptors=[Authentication(identify)] if identify else [],
+        interceptors=[Authentication(identify, watch)] if identify else [],
         options=[
             ("grpc.max_receive_message_length", max_request_bytes),
             ("grpc.so_reuseport", 0),  # two servers on one port would share it in silence
@@ -99,8 +99,9 @@ async def start_grpc(
 class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[misc]
     """Refuses calls of TraceService from callers that `identify` does not know."""
 
-    def __init__(self, identify: Identify) -> None:
+    def __init__(self, identify: Identify, watch: Watch = nobody) -> None:
         self._identify = identify
+        self._refuse = grpc.unary_unary_rpc_method_handler(_unauthenticated(watch))
 
     async def intercept_service(
         self,
@@ -115,14 +116,20 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         }
         asks_for_traces = handler_call_details.method.startswith(f"/{TRACE_SERVICE}/")
         if asks_for_traces and self._identify(metadata) is None:
-            return grpc.unary_unary_rpc_method_handler(_unauthenticated)
+            return self._refuse
         return await continuation(handler_call_details)
 
 
-async def _unauthenticated(request: bytes, context: grpc.aio.ServicerContext) -> bytes:
-    del request
-    await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no valid credentials were sent")
-    raise AssertionError("abort raises")
+def _unauthenticated(
+    watch: Watch,
+) -> Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]:
+    async def refuse(request: bytes, context: grpc.aio.ServicerContext) -> bytes:
+        with visit(watch, GRPC) as one:
+            one.request_bytes, one.refused = len(request), "unauthenticated"
+        await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no valid credentials were sent")
+        raise AssertionError("abort raises")
+
+    return refuse
 
 
 def _export(
