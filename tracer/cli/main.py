@@ -42,7 +42,6 @@ SERVER_PARTS: Final = frozenset(
         "httpx",
         "networkx",
         "prometheus_client",
-        "psutil",
         "starlette",
         "uvicorn",
     )

@@ -81,7 +81,9 @@ class HealthCheck:
     def __init__(
         self, *, sink: Sink, settler: Settler, engine: Engine, writes: Writes, settings: Settings
     ) -> None:
+        """Raises Unavailable or StoreFailure when the engine answers nothing to begin with."""
         aside = engine.aside()
+        aside.rows(QUESTION)  # opens the handle: the first look is not to take longer than others
         self._answers = Bounded(lambda: aside.rows(QUESTION), name="tracer-try-read", keep_s=KEEP_S)
         self._sink = sink
         self._settler = settler
