@@ -44,6 +44,11 @@ INGEST: Final = (
 ANALYSIS: Final = (
     Family("tracer_traces_analysed", "counter", "Traces turned into facts"),
     Family("tracer_spans_analysed", "counter", "Spans read by analysis"),
+    Family(
+        "tracer_spans_renamed",
+        "counter",
+        "Spans counted as other operations or services (max_operations, max_services)",
+    ),
     Family("tracer_rollups", "counter", "Closed minutes summed up into rollups"),
     Family("tracer_analysis_failures", "counter", "Steps of analysis that must be repeated"),
     Family("tracer_analysis_lag_seconds", "gauge", "Age of the oldest trace waiting for analysis"),
@@ -107,6 +112,7 @@ def _analysis(settler: Settler) -> Iterator[Figure]:
     progress = settler.progress
     yield Figure("tracer_traces_analysed", progress.traces)
     yield Figure("tracer_spans_analysed", progress.spans)
+    yield Figure("tracer_spans_renamed", progress.renamed_spans)
     yield Figure("tracer_rollups", progress.minutes)
     yield Figure("tracer_analysis_failures", progress.failures)
     yield Figure("tracer_analysis_lag_seconds", settler.lag_ns() / 1e9)

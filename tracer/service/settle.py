@@ -26,7 +26,6 @@ from tracer.store import activity as stored
 from tracer.store import rollups
 from tracer.store.engine import Engine
 from tracer.store.facts import read_names, read_state, write_facts, write_state
-from tracer.store.facts import read_state, write_facts, write_state
 from tracer.telemetry.self_trace import SERVICE
 from tracer.units import NS_PER_S
 
