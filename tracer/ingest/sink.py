@@ -103,7 +103,8 @@ class _Begun:
             decode_s=self.decode_s,
             write_s=ended_s - started_s,
             commit_s=ended_s - self.begun_s,
-            foreign=self.block.foreign if self.block else 0,
+            # Not prepared: too large for what a tracer exports of itself, or it broke the decoder.
+            foreign=self.block.foreign if self.block else result.rows,
         )
 
 
