@@ -23,6 +23,7 @@ from tracer.ingest.redact import SECRET_KEYS
 from tracer.ingest.sink import Sink, SinkSettings
 from tracer.ingest.steps import IMPORT_STEPS, Arrivals, StepSettings, apply
 from tracer.service.context import Context
+from tracer.service.keeper import Keeper, limits
 from tracer.service.settle import SETTLED_UNTIL, Rules, Settler
 from tracer.settings import Settings
 from tracer.store.engine import free_bytes
@@ -44,6 +45,7 @@ class Service:
     store: Store
     sink: Sink
     settler: Settler
+    keeper: Keeper
     receivers: Receivers
 
     @property
@@ -98,6 +100,7 @@ class Service:
             "store": store,
             "receivers": "full: exports are refused until the store catches up" if full else "ok",
             "analysis": "ok" if self.settler.alive() else "stopped",
+            "disk budget": "ok" if self.keeper.alive() else "stopped",
         }
         return all(state == "ok" for state in parts.values()), parts
 
@@ -156,10 +159,40 @@ class Service:
         ):
             yield Sample(name, "gauge", meaning, number)
 
+        yield from self._storage_samples()
+
+    def _storage_samples(self) -> Iterator[Sample]:
+        dropped = self.keeper.dropped
+        for name, meaning, count in (
+            ("tracer_budget_dropped_spans", "Spans dropped by the disk budget", dropped.spans),
+            ("tracer_budget_dropped_facts", "Facts dropped by the disk budget", dropped.facts),
+            ("tracer_budget_dropped_bytes", "Bytes dropped by the disk budget", dropped.bytes),
+            (
+                "tracer_budget_failures",
+                "Looks of the disk budget that failed",
+                self.keeper.failures,
+            ),
+        ):
+            yield Sample(name, "counter", meaning, count)
+        for name, meaning, number in (
+            (
+                "tracer_budget_missing_bytes",
+                "Bytes over the disk budget with nothing left to drop",
+                float(self.keeper.missing_bytes),
+            ),
+            (
+                "tracer_budget_kept_from_seconds",
+                "Oldest hour of spans the disk budget has kept, unix time; 0: nothing dropped",
+                dropped.raw_from_ns / 1e9,
+            ),
+        ):
+            yield Sample(name, "gauge", meaning, number)
+
     def close(self) -> None:
         """Stops taking, finishes what was taken, then lets go of the store."""
         self.receivers.stop(DRAIN_S)
         self.sink.close(DRAIN_S)
+        self.keeper.close()
         self.settler.close()
         self.store.close()
 
@@ -212,6 +245,12 @@ def start_service(settings: Settings, *, api_url: str) -> Service:
             is_busy=lambda: sink.stats().queue_bytes > BUSY_BYTES,
             wall_ns=time.time_ns,
         )
+        keeper = Keeper(
+            store.engine,
+            limits(settings),
+            free_bytes=lambda: free_bytes(Path(settings.data)),
+            now_ns=time.time_ns,
+        )
         receivers = start_receivers(
             sink,
             host=settings.host,
@@ -224,4 +263,6 @@ def start_service(settings: Settings, *, api_url: str) -> Service:
         store.close()
         raise
     settler.start()
-    return Service(Context(store.engine, settings, time.time_ns), store, sink, settler, receivers)
+    keeper.start()
+    context = Context(store.engine, settings, time.time_ns)
+    return Service(context, store, sink, settler, keeper, receivers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -280,22 +280,36 @@ def _list(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[Any]]:
 
 def read_state(engine: Engine, name: str) -> int:
     """A named number that survives restarts, 0 when never written."""
+    return read_states(engine, [name])[name]
+
+
+def read_states(engine: Engine, names: Sequence[str]) -> dict[str, int]:
+    """As `read_state`, of many."""
     rows = engine.rows(
-        "SELECT argMax(Value, Version) FROM tracer_state WHERE Name = {name:String}",
-        {"name": name},
+        "SELECT Name, argMax(Value, Version) FROM tracer_state "
+        "WHERE Name IN {names:Array(String)} GROUP BY Name",
+        {"names": list(names)},
     )
-    return int(rows[0][0])
+    found = {str(name): int(value) for name, value in rows}
+    return {name: found.get(name, 0) for name in names}
 
 
 def write_state(engine: Engine, name: str, value: int, *, version_ns: int) -> None:
     """Remembers a named number."""
+    write_states(engine, {name: value}, version_ns=version_ns)
+
+
+def write_states(engine: Engine, values: Mapping[str, int], *, version_ns: int) -> None:
+    """Remembers named numbers, all of them or none."""
+    if not values:
+        return
     engine.insert(
         "tracer_state",
         pa.table(
             {
-                "Name": [name],
-                "Value": np.array([value], np.int64),
-                "Version": np.array([version_ns], np.uint64),
+                "Name": list(values),
+                "Value": np.array(list(values.values()), np.int64),
+                "Version": np.full(len(values), version_ns, np.uint64),
             }
         ),
     )

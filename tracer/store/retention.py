@@ -11,7 +11,8 @@ from typing import Final
 
 from tracer.settings import Settings
 from tracer.store.engine import Engine
-from tracer.store.rollups import MINUTES_KEPT
+from tracer.store.facts import read_states, write_states
+from tracer.store.loose import FACTS_KEPT, MINUTES_KEPT
 from tracer.units import NS_PER_S
 
 REPACK_S: Final = 86_400  # spans older than this are compressed harder
@@ -31,10 +32,10 @@ def apply_retention(engine: Engine, settings: Settings) -> None:
             engine.command(
                 f"ALTER TABLE {table} MODIFY TTL {rule} SETTINGS materialize_ttl_after_modify = 0"
             )
-    engine.command(
-        "INSERT INTO tracer_state SELECT "
-        f"'{MINUTES_KEPT}', {settings.retention_minutes}, toUnixTimestamp64Nano(now64(9))"
-    )
+    kept = {FACTS_KEPT: settings.retention_facts, MINUTES_KEPT: settings.retention_minutes}
+    if read_states(engine, list(kept)) != kept:
+        now = int(engine.rows("SELECT toUnixTimestamp64Nano(now64(9))")[0][0])
+        write_states(engine, kept, version_ns=now)
 
 
 def _rules(settings: Settings) -> dict[str, str]:
