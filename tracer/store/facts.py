@@ -15,8 +15,10 @@ from tracer.columns.schema import SPAN_KINDS
 from tracer.columns.spans import ServiceIdentity
 from tracer.store.engine import Engine
 from tracer.store.writer import ANY_PARTITIONS
+from tracer.units import DAY_NS
 
 ENTRIES = ("PathId", "Failed", "Bucket", "Calls", "SelfNs", "CriticalNs")
+PATHS_RENEWED_NS = 30 * DAY_NS
 _COUNTS = {
     "SpanCount": "span_count",
     "ServiceCount": "service_count",
@@ -123,9 +125,11 @@ def _gone(engine: Engine, table: pa.Table, version_ns: int) -> pa.Table | None:
 
 
 def _write_paths(engine: Engine, paths: PathTable, now_ns: int) -> None:
+    """Paths that are new, or were not written for long: retention counts from the last time."""
     known = engine.arrow(
-        "SELECT DISTINCT PathId FROM tracer_paths WHERE PathId IN {ids:Keys}",
-        {"ids": paths.path_id.tolist()},
+        "SELECT DISTINCT PathId FROM tracer_paths WHERE PathId IN {ids:Keys} "
+        "AND LastSeenNs > {since:Int64}",
+        {"ids": paths.path_id.tolist(), "since": now_ns - PATHS_RENEWED_NS},
     )["PathId"].to_numpy()
     new = np.flatnonzero(~np.isin(paths.path_id, known))
     if len(new) == 0:
@@ -144,6 +148,7 @@ def _write_paths(engine: Engine, paths: PathTable, now_ns: int) -> None:
                 "Operation": [paths.operation[row] for row in new],
                 "SpanKind": [SPAN_KINDS[paths.kind[row]] for row in new],
                 "FirstSeenNs": np.full(len(new), now_ns, np.int64),
+                "LastSeenNs": np.full(len(new), now_ns, np.int64),
             }
         ),
     )
