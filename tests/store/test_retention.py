@@ -80,7 +80,9 @@ def test_minutes_and_hours_have_an_age_each(engine: Engine, now: int, table: str
 
 
 def test_call_paths_outlive_whatever_names_them(engine: Engine, now: int) -> None:
-    write_spans(engine, records([span(1, 1, start=now), span(1, 2, 1, start=now, name="q")]))
+    root = span(1, 1, start=now, ingest=now)
+    call = span(1, 2, 1, start=now, ingest=now, name="q")
+    write_spans(engine, records([root, call]))
     spans = read_spans(engine, [f"{1:032x}"], start_ns=0, end_ns=now, after_ns=None)
     facts = analyse(spans).facts
     days = [DAY_NS * age for age in (500, 450, 100)]
