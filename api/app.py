@@ -19,6 +19,7 @@ from api.routes import (
     metrics,
     services,
     slow_traces,
+    storage,
     traces,
 )
 from tracer import __version__
@@ -37,6 +38,7 @@ ROUTERS = (
     slow_traces.router,
     services.router,
     baselines.router,
+    storage.router,
     imports.router,
     export.router,
     health.router,

@@ -193,4 +193,10 @@ def open_server(url: str) -> Engine:
 
 def free_bytes(directory: Path) -> int:
     """Free bytes on the disk that holds `directory`."""
-    return shutil.disk_usage(directory).free
+    return disk_bytes(directory)[1]
+
+
+def disk_bytes(directory: Path) -> tuple[int, int]:
+    """(all, free) bytes of the disk that holds `directory`."""
+    usage = shutil.disk_usage(directory)
+    return usage.total, usage.free
