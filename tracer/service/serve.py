@@ -6,6 +6,7 @@ was accepted is stored and acknowledged before anything it needs goes away.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from tracer.service.settle import SETTLED_UNTIL, Rules, Settler
 from tracer.settings import Settings
 from tracer.store.engine import free_bytes
 from tracer.store.facts import read_state
+from tracer.store.inventory import read_set_aside
 from tracer.store.store import Store, open_store
 from tracer.store.writer import write_spans
 from tracer.telemetry import Sample, exposition
@@ -162,6 +164,13 @@ class Service:
         yield from self._storage_samples()
 
     def _storage_samples(self) -> Iterator[Sample]:
+        with contextlib.suppress(TracerError):  # without the store there is nothing to count
+            yield Sample(
+                "tracer_parts_set_aside",
+                "gauge",
+                "Damaged parts on disk that are not served",
+                len(read_set_aside(self.store.engine)),
+            )
         dropped = self.keeper.dropped
         for name, meaning, count in (
             ("tracer_budget_dropped_spans", "Spans dropped by the disk budget", dropped.spans),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from tracer.store.engine import Engine
+
+log = logging.getLogger("tracer.store")
 
 
 class Kept(NamedTuple):
@@ -127,3 +130,15 @@ def read_set_aside(engine: Engine) -> list[SetAside]:
         SetAside(str(row[0]), str(row[1]), str(row[2] or ""), int(row[3]), int(row[4]), str(row[5]))
         for row in rows
     ]
+
+
+def tell_set_aside(engine: Engine) -> None:
+    """Names them in the log, one line each."""
+    for one in read_set_aside(engine):
+        log.warning(
+            "part %s of table %s is set aside (%s), its rows are not served; its files are in %s",
+            one.part,
+            one.table,
+            one.reason or "damaged when it was read, or detached by hand",
+            one.path,
+        )

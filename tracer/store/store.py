@@ -8,6 +8,7 @@ from pathlib import Path
 from tracer.settings import Settings
 from tracer.store.durability import apply_durability
 from tracer.store.engine import DATABASE, Engine, open_embedded, open_server
+from tracer.store.inventory import tell_set_aside
 from tracer.store.lock import DirectoryLock
 from tracer.store.migrate import migrate
 from tracer.store.priority import let_merges_give_way
@@ -52,6 +53,7 @@ def open_store(settings: Settings, *, api_url: str = "", database: str = DATABAS
     store = Store(engine, lock)
     try:
         migrate(engine)
+        tell_set_aside(engine)
         apply_retention(engine, settings)
         apply_durability(engine, to_disk=settings.durability == "disk")
         if lock is not None:
