@@ -30,13 +30,13 @@ from tracer.settings import Settings
 from tracer.store.engine import free_bytes
 from tracer.store.facts import read_state
 from tracer.store.inventory import read_set_aside
+from tracer.store.opening import ROOM_BYTES
 from tracer.store.store import Store, open_store
 from tracer.store.writer import write_spans
 from tracer.telemetry import Sample, exposition
 
 DRAIN_S = 15.0
 BUSY_BYTES = 16 * 2**20  # more than a block waits: analysis gives way to receivers
-ROOM_BYTES = 64 * 2**20  # less free disk takes no block (min_free_disk_bytes_to_perform_insert)
 
 
 @dataclass(frozen=True)
