@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.disks import small_disk
 from tests.support.engine import fresh_engine
 from tests.support.records import EPOCH, SECOND, records, span
 from tracer.service.keeper import Keeper, Limits
@@ -181,6 +185,19 @@ def test_minutes_of_another_analysis_whose_facts_are_gone_are_left_alone(
         "FROM tracer_rollups FINAL WHERE Grain = 'minute' GROUP BY h ORDER BY h"
     )
     assert [list(row[1]) for row in rows] == [[0], [1]]
+
+
+def test_on_a_full_disk_the_ballast_makes_room_for_dropping(tmp_path: Path) -> None:
+    """In a process of its own: the engine has one directory a process."""
+    code = (
+        "import sys; from pathlib import Path; from tests.service.full_disk import main;"
+        "main(Path(sys.argv[1]))"
+    )
+    with small_disk(tmp_path / "disk", "160m") as disk:
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(disk)], capture_output=True, text=True, check=False
+        )
+    assert (done.stdout, done.returncode) == ("refused\ndropped\nstored\n", 0), done.stderr
 
 
 def test_it_looks_in_a_thread_until_it_is_closed(engine: Engine) -> None:

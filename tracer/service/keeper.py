@@ -15,6 +15,7 @@ from typing import Final
 from tracer.errors import TracerError, Unavailable
 from tracer.settings import Settings
 from tracer.store import budget
+from tracer.store.ballast import Ballast
 from tracer.store.engine import Engine
 from tracer.store.partitions import Partition, Used, drop_partition, read_partitions, read_used
 from tracer.units import rfc3339
@@ -61,6 +62,7 @@ class Keeper:
         *,
         free_bytes: Callable[[], int],
         now_ns: Callable[[], int],
+        ballast: Ballast | None = None,
     ) -> None:
         self.dropped = self._saved = budget.read_dropped(engine)
         self.missing_bytes = 0  # over the limits, with nothing left to drop
@@ -69,6 +71,7 @@ class Keeper:
         self._limits = bounds
         self._free_bytes = free_bytes
         self._now_ns = now_ns
+        self._ballast = ballast
         self._version = 0  # of the account: the clock may stand still or step back
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -76,7 +79,8 @@ class Keeper:
 
     def look(self) -> int:
         """Drops what is too much; returns how many bytes went."""
-        excess = self._limits.excess(read_used(self._engine), self._free_bytes())
+        owed = self._ballast.trim(self._free_bytes()) if self._ballast is not None else 0
+        excess = self._limits.excess(read_used(self._engine), self._free_bytes() - owed)
         if not excess:
             self.missing_bytes = 0
             return 0
@@ -150,7 +154,7 @@ class Keeper:
         while not self._stop.is_set():
             try:
                 self.look()
-            except TracerError as error:
+            except (TracerError, OSError) as error:
                 self.failures += 1
                 log.warning("disk budget: cannot look now: %s", error)
             except Exception:  # a door: the thread must outlive a mistake of ours, loudly

@@ -27,6 +27,7 @@ from tracer.service.context import Context
 from tracer.service.keeper import Keeper, limits
 from tracer.service.settle import SETTLED_UNTIL, Rules, Settler
 from tracer.settings import Settings
+from tracer.store.ballast import Ballast
 from tracer.store.engine import free_bytes
 from tracer.store.facts import read_state
 from tracer.store.inventory import read_set_aside
@@ -259,6 +260,7 @@ def start_service(settings: Settings, *, api_url: str) -> Service:
             limits(settings),
             free_bytes=lambda: free_bytes(Path(settings.data)),
             now_ns=time.time_ns,
+            ballast=Ballast(Path(settings.data)),
         )
         receivers = start_receivers(
             sink,
