@@ -20,7 +20,7 @@ def made(tmp_path: Path, data: Path) -> None:
 
 
 def test_a_full_disk_and_a_read_only_one(tmp_path: Path) -> None:
-    with small_disk(tmp_path / "disk", "64m") as disk:
+    with small_disk(tmp_path / "disk", "200m") as disk:
         made(tmp_path, disk / "data")
         filler = fill(disk)
         for words in (["serve", *ANY_PORTS], ["services"]):

@@ -50,6 +50,4 @@ def main(disk: Path) -> None:
     assert not (disk / NAME).exists()
     if keeper.dropped.spans == 2 * SPANS:  # all of it is less than the ballast
         sys.stdout.write("dropped\n")
-    write_spans(engine, late)
-    sys.stdout.write("stored\n")
     engine.close()

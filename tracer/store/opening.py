@@ -11,7 +11,8 @@ from typing import Final
 from tracer.errors import BadInput, PathInUse, StoreFailure, TracerError, Unavailable
 from tracer.store.engine import free_bytes
 
-ROOM_BYTES: Final = 64 * 2**20  # less free disk takes no block (min_free_disk_bytes_to_perform_insert)
+# Less free disk takes no block: min_free_disk_bytes_to_perform_insert of the span tables.
+ROOM_BYTES: Final = 64 * 2**20
 
 
 def explain(directory: Path, error: TracerError) -> TracerError:
