@@ -45,10 +45,13 @@ class Limits:
         return max(0, over, min(short, used.total))
 
 
+UNLIMITED: Final = Limits(0, 0)
+
+
 def limits(settings: Settings) -> Limits:
     """The limits as the settings want them; a ClickHouse server keeps its own disk."""
     if settings.store:
-        return Limits(0, 0)
+        return UNLIMITED
     return Limits(settings.disk_budget, settings.disk_reserve)
 
 
@@ -141,7 +144,7 @@ class Keeper:
 
     def start(self) -> None:
         """Looks in a thread of its own until `close`; without limits there is nothing to do."""
-        if self._limits == Limits(0, 0):
+        if self._limits == UNLIMITED:
             return
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
         self._thread.start()

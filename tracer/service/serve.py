@@ -24,7 +24,7 @@ from tracer.ingest.redact import SECRET_KEYS
 from tracer.ingest.sink import Sink, SinkSettings
 from tracer.ingest.steps import IMPORT_STEPS, Arrivals, StepSettings, apply
 from tracer.service.context import Context
-from tracer.service.keeper import Keeper, limits
+from tracer.service.keeper import UNLIMITED, Keeper, limits
 from tracer.service.settle import SETTLED_UNTIL, Rules, Settler
 from tracer.settings import Settings
 from tracer.store.ballast import Ballast
@@ -103,8 +103,9 @@ class Service:
             "store": store,
             "receivers": "full: exports are refused until the store catches up" if full else "ok",
             "analysis": "ok" if self.settler.alive() else "stopped",
-            "disk budget": "ok" if self.keeper.alive() else "stopped",
         }
+        if limits(self.context.settings) != UNLIMITED:
+            parts["disk budget"] = "ok" if self.keeper.alive() else "stopped"
         return all(state == "ok" for state in parts.values()), parts
 
     def metrics(self) -> bytes:
