@@ -21,6 +21,7 @@ from api.routes import (
     metrics,
     services,
     slow_traces,
+    storage,
     traces,
 )
 from tracer import __version__
@@ -40,6 +41,7 @@ ROUTERS = (
     slow_traces.router,
     services.router,
     baselines.router,
+    storage.router,
     imports.router,
     export.router,
     health.router,

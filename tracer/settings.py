@@ -142,6 +142,12 @@ class Settings:
     retention_facts: int = setting(14 * DAY_NS, duration_ns, "how long trace facts are kept")
     retention_minutes: int = setting(35 * DAY_NS, duration_ns, "how long minute histograms live")
     retention_hours: int = setting(400 * DAY_NS, duration_ns, "how long hourly histograms live")
+    disk_budget: int = setting(
+        0, size_bytes, "most bytes the embedded store takes, oldest hours go first; 0: no limit"
+    )
+    disk_reserve: int = setting(
+        0, size_bytes, "bytes of the disk kept free, whoever fills it, at our cost; 0: none"
+    )
     timezone: str = setting("UTC", _zone, "zone in which hours of the week are compared")
     log_level: str = setting("info", _log_level, "debug, info, warning or error")
     log_format: str = setting("text", _log_format, "text for people, json for machines")
@@ -152,6 +158,11 @@ class Settings:
     def __post_init__(self) -> None:
         if self.durability not in ("process", "disk"):
             raise BadSetting(f"durability {self.durability!r} is unknown; use 'process' or 'disk'")
+        if self.store and (self.disk_budget or self.disk_reserve):
+            raise BadSetting(
+                "disk_budget and disk_reserve bound the embedded store; "
+                "leave them out with a ClickHouse URL as store"
+            )
         if self.host not in LOOPBACK and not self.allow_unauthenticated:
             raise BadSetting(
                 f"host {self.host!r} can be reached from other machines and tracer has no "

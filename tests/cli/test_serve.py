@@ -74,7 +74,9 @@ def test_it_is_ready_when_it_says_so(server: Server) -> None:
     assert "tracer_spans_accepted_total" in httpx.get(f"{server.url}/metrics").text
 
 
-@pytest.mark.parametrize("arguments", [["services"], ["services", "shop"], ["baseline"], ["slow"]])
+@pytest.mark.parametrize(
+    "arguments", [["services"], ["services", "shop"], ["baseline"], ["slow"], ["storage"]]
+)
 def test_commands_ask_it(server: Server, trace_id: str, arguments: list[str]) -> None:
     text = command(*arguments, "--server", server.url)
     assert (text.returncode, text.stderr) == (0, "")

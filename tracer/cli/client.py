@@ -91,6 +91,10 @@ class Remote:
         """`tracer.baselines/1`."""
         return self._ask("/baselines", words)
 
+    def storage(self) -> Document:
+        """`tracer.storage/1`."""
+        return self._ask("/storage", {})
+
     def export(self, words: Mapping[str, Any]) -> Iterator[bytes]:
         """OTLP JSON lines, in pieces of any size."""
         try:

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "trace": "tracer.cli.trace",
     "services": "tracer.cli.services",
     "baseline": "tracer.cli.baseline",
+    "storage": "tracer.cli.storage",
     "import": "tracer.cli.imports",
     "export": "tracer.cli.export",
 }

@@ -58,6 +58,10 @@ class Source(Protocol):
         """`tracer.baselines/1`."""
         ...
 
+    def storage(self) -> Document:
+        """`tracer.storage/1`."""
+        ...
+
     def export(self, words: Words) -> Iterator[bytes]:
         """OTLP JSON lines, in pieces of any size."""
         ...

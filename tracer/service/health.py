@@ -15,15 +15,16 @@ from typing import Any, Final
 from tracer.errors import TracerError
 from tracer.ingest.sink import Sink
 from tracer.service.bounded import Bounded
+from tracer.service.keeper import UNLIMITED, Keeper, limits
 from tracer.service.settle import Settler
 from tracer.service.writes import Writes
 from tracer.settings import Settings
 from tracer.store.engine import READERS, Engine, disk_bytes
+from tracer.store.opening import ROOM_BYTES
 from tracer.units import NS_PER_S
 
 ANSWER_S: Final = 1.8  # health is told within this, whatever hangs
 KEEP_S: Final = 0.5
-ROOM_BYTES: Final = 64 * 2**20  # less takes no block (min_free_disk_bytes_to_perform_insert)
 SCANT_BYTES: Final = 1 << 30  # less free disk is worth a warning
 FULL: Final = 0.95  # of the queue: the next export is likely to be refused
 FILLING: Final = 0.75
@@ -79,7 +80,14 @@ class HealthCheck:
     """Looks at the parts it borrows. Thread-safe."""
 
     def __init__(
-        self, *, sink: Sink, settler: Settler, engine: Engine, writes: Writes, settings: Settings
+        self,
+        *,
+        sink: Sink,
+        settler: Settler,
+        keeper: Keeper,
+        engine: Engine,
+        writes: Writes,
+        settings: Settings,
     ) -> None:
         """Raises Unavailable or StoreFailure when the engine answers nothing to begin with."""
         aside = engine.aside()
@@ -87,6 +95,7 @@ class HealthCheck:
         self._answers = Bounded(lambda: aside.rows(QUESTION), name="tracer-try-read", keep_s=KEEP_S)
         self._sink = sink
         self._settler = settler
+        self._keeper = keeper
         self._engine = engine
         self._writes = writes
         self._settings = settings
@@ -134,6 +143,11 @@ class HealthCheck:
             return Part("disk", DOWN, says)
         if free < SCANT_BYTES:
             return Part("disk", DEGRADED, f"{free >> 20} MiB free; shorten retention_raw")
+        if limits(self._settings) != UNLIMITED and not self._keeper.alive():
+            return Part("disk", DEGRADED, "the thread that keeps the disk budget has ended")
+        if self._keeper.missing_bytes:
+            says = f"{self._keeper.missing_bytes} bytes over disk_budget, and nothing left to drop"
+            return Part("disk", DEGRADED, says)
         return Part("disk")
 
     def _commits(self, left_s: Callable[[], float]) -> Part:

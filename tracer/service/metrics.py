@@ -17,6 +17,7 @@ from tracer.errors import TracerError
 from tracer.ingest.sink import Sink
 from tracer.service.bounded import Bounded
 from tracer.service.health import DEGRADED, DOWN, OK, Health
+from tracer.service.keeper import Keeper
 from tracer.service.settle import Settler
 from tracer.settings import Settings
 from tracer.store.engine import READERS, Engine, disk_bytes
@@ -66,6 +67,23 @@ STORE: Final = (
     Family("tracer_disk_free_bytes", "gauge", "Free on the disk of the data directory"),
     Family("tracer_disk_size_bytes", "gauge", "Size of the disk of the data directory"),
 )
+KEEPER: Final = (
+    Family("tracer_parts_set_aside", "gauge", "Damaged parts on disk that are not served"),
+    Family("tracer_budget_dropped_spans", "counter", "Spans dropped by the disk budget"),
+    Family("tracer_budget_dropped_facts", "counter", "Facts dropped by the disk budget"),
+    Family("tracer_budget_dropped_bytes", "counter", "Bytes dropped by the disk budget"),
+    Family("tracer_budget_failures", "counter", "Looks of the disk budget that failed"),
+    Family(
+        "tracer_budget_missing_bytes",
+        "gauge",
+        "Bytes over the disk budget with nothing left to drop",
+    ),
+    Family(
+        "tracer_budget_kept_from_seconds",
+        "gauge",
+        "Oldest hour of spans the disk budget has kept, unix time; 0: nothing dropped",
+    ),
+)
 
 
 def add_figures(
@@ -73,6 +91,7 @@ def add_figures(
     *,
     sink: Sink,
     settler: Settler,
+    keeper: Keeper,
     engine: Engine,
     health: Callable[[], Health],
     settings: Settings,
@@ -85,6 +104,7 @@ def add_figures(
         Figures(INGEST, lambda: _ingest(sink, settings)),
         Figures(ANALYSIS, lambda: _analysis(settler)),
         Figures(STORE, lambda: _store(look, engine, settings)),
+        Figures(KEEPER, lambda: _keeper(look, keeper)),
     ):
         meters.registry.register(one)
 
@@ -141,3 +161,15 @@ def _store(look: Bounded[StoreFigures], engine: Engine, settings: Settings) -> I
             free, size = disk_bytes(Path(settings.data))
             yield Figure("tracer_disk_free_bytes", free)
             yield Figure("tracer_disk_size_bytes", size)
+
+
+def _keeper(look: Bounded[StoreFigures], keeper: Keeper) -> Iterator[Figure]:
+    if look.last:
+        yield Figure("tracer_parts_set_aside", look.last.parts_set_aside)
+    dropped = keeper.dropped
+    yield Figure("tracer_budget_dropped_spans", dropped.spans)
+    yield Figure("tracer_budget_dropped_facts", dropped.facts)
+    yield Figure("tracer_budget_dropped_bytes", dropped.bytes)
+    yield Figure("tracer_budget_failures", keeper.failures)
+    yield Figure("tracer_budget_missing_bytes", keeper.missing_bytes)
+    yield Figure("tracer_budget_kept_from_seconds", dropped.raw_from_ns / 1e9)

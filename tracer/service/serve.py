@@ -11,6 +11,7 @@ import time
 import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tracer.errors import BadInput
@@ -23,13 +24,15 @@ from tracer.ingest.sink import Sink, SinkSettings
 from tracer.ingest.steps import IMPORT_STEPS, Arrivals, StepSettings, apply
 from tracer.service.context import Context
 from tracer.service.health import Health, HealthCheck
+from tracer.service.keeper import Keeper, limits
 from tracer.service.metrics import add_figures
 from tracer.service.monitor import Monitor
 from tracer.service.settle import SETTLED_UNTIL, Rules, Settler
 from tracer.service.watching import Question, Watchers
 from tracer.service.writes import Writes
 from tracer.settings import Settings
-from tracer.store.engine import Engine
+from tracer.store.ballast import Ballast
+from tracer.store.engine import Engine, free_bytes
 from tracer.store.facts import read_state, write_state
 from tracer.store.store import Store, open_store
 from tracer.store.writer import write_spans
@@ -49,6 +52,7 @@ class Service:
     store: Store
     sink: Sink
     settler: Settler
+    keeper: Keeper
     receivers: Receivers
     watchers: Watchers
     health: HealthCheck
@@ -115,6 +119,7 @@ class Service:
         self.drain()
         self.monitor.close()
         self.sink.close(DRAIN_S)
+        self.keeper.close()
         self.settler.close()
         self.store.close()
 
@@ -191,8 +196,20 @@ def start_on(store: Store, settings: Settings) -> Service:
             wall_ns=time.time_ns,
             watch=watchers.step,
         )
+        keeper = Keeper(
+            store.engine,
+            limits(settings),
+            free_bytes=lambda: free_bytes(Path(settings.data)),
+            now_ns=time.time_ns,
+            ballast=Ballast(Path(settings.data)),
+        )
         health = HealthCheck(
-            sink=sink, settler=settler, engine=store.engine, writes=writes, settings=settings
+            sink=sink,
+            settler=settler,
+            keeper=keeper,
+            engine=store.engine,
+            writes=writes,
+            settings=settings,
         )
         receivers = start_receivers(
             sink,
@@ -204,6 +221,7 @@ def start_on(store: Store, settings: Settings) -> Service:
         )
         undo.pop_all()
     settler.start()
+    keeper.start()
     context = Context(store.engine, settings, time.time_ns)
     monitor = Monitor(health.ready, receivers.tell_ready)
     monitor.start()
@@ -211,8 +229,9 @@ def start_on(store: Store, settings: Settings) -> Service:
         watchers.meters,
         sink=sink,
         settler=settler,
+        keeper=keeper,
         engine=store.engine,
         health=lambda: health.ready() if health.draining else monitor.last,
         settings=settings,
     )
-    return Service(context, store, sink, settler, receivers, watchers, health, monitor)
+    return Service(context, store, sink, settler, keeper, receivers, watchers, health, monitor)

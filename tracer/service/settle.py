@@ -26,8 +26,9 @@ from tracer.store import activity as stored
 from tracer.store import rollups
 from tracer.store.engine import Engine
 from tracer.store.facts import read_names, read_state, write_facts, write_state
+from tracer.store.loose import read_floors
 from tracer.telemetry.self_trace import SERVICE
-from tracer.units import NS_PER_S
+from tracer.units import MINUTE_NS, NS_PER_S
 
 log = logging.getLogger("tracer.settle")
 
@@ -118,7 +119,7 @@ class Settler:
         self._done: dict[int, int] = {}  # trace key → last ingest time analysed, above watermark
         self._recent: deque[tuple[int, NDArray[np.uint64]]] = deque()  # settled below watermark
         self._dirty: dict[int, int] = {}  # minute → first fact version not rolled up
-        self._rolls_from = rollups.minutes_kept_from(engine)
+        self._floors = read_floors(engine)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._recall()
@@ -129,12 +130,15 @@ class Settler:
             self._engine, after_ns=self._watermark - REMEMBERED_NS, until_ns=self._watermark
         )
         self._recent.append((self._watermark, np.sort(earlier.key)))
-        for minute in rollups.touched_minutes(self._engine, after_version_ns=self._version):
+        for minute in rollups.touched_minutes(
+            self._engine, self._floors, after_version_ns=self._version
+        ):
             self._touch(minute, self._version + 1)
 
     def _touch(self, minute_ns: int, version: int) -> None:
         """Minutes of the future, or over age, as an import may have, are left to the facts."""
-        if self._rolls_from <= minute_ns <= self._wall_ns() + FUTURE_NS:
+        is_loose = self._floors.is_loose(minute_ns, version)
+        if not is_loose and minute_ns <= self._wall_ns() + FUTURE_NS:
             self._dirty.setdefault(minute_ns, version)
 
     def step(self) -> int:
@@ -225,8 +229,8 @@ class Settler:
             self._engine, facts, version_ns=self._version, are_new=after_ns is not None
         )
         starts_ns = np.concatenate([facts.start_ns, np.array(taken_back_ns, np.int64)])
-        for minute in np.unique(starts_ns // rollups.MINUTE_NS).tolist():
-            self._touch(minute * rollups.MINUTE_NS, self._version)
+        for minute in np.unique(starts_ns // MINUTE_NS).tolist():
+            self._touch(minute * MINUTE_NS, self._version)
         self.progress.traces += len(trace_ids)
         self.progress.spans += len(spans)
         self.progress.renamed_spans = self._names.overflowed
@@ -258,15 +262,18 @@ class Settler:
         write_state(self._engine, SETTLED_UNTIL, self._watermark, version_ns=now)
         rolled = min(self._dirty.values()) - 1 if self._dirty else self._version
         write_state(self._engine, ROLLED_VERSION, rolled, version_ns=now)
+        self._floors = read_floors(self._engine)
         self._persisted_ns = now
 
     def _roll_up(self, now: int) -> None:
         """Rolls up the touched minutes that have closed, then the hours above them."""
-        closed = min(now, self._wall_ns()) - 2 * self._rules.settle_ns - rollups.MINUTE_NS
+        closed = min(now, self._wall_ns()) - 2 * self._rules.settle_ns - MINUTE_NS
         minutes = sorted(minute for minute in self._dirty if minute <= closed)
         for minute in minutes:
             self._version = max(self._version + 1, now)
-            rollups.roll_up_minute(self._engine, minute, version_ns=self._version)
+            rollups.roll_up_minute(
+                self._engine, minute, version_ns=self._version, floors=self._floors
+            )
             del self._dirty[minute]
             self.progress.minutes += 1
         if minutes:

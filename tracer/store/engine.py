@@ -21,6 +21,7 @@ import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from tracer.errors import BadSetting, StoreFailure, TracerError, Unavailable
+from tracer.store.damage import MOST_AT_ONCE, DamagedError, as_damage, set_aside
 
 READERS = 4
 ASIDE_S = 2  # longest question of health and metrics
@@ -73,6 +74,8 @@ def translate(error: Exception) -> TracerError:
     match = _CODE.search(text)
     code = int(match[1]) if match else 0
     first_line = text.strip().splitlines()[0][:500] if text.strip() else type(error).__name__
+    if damage := as_damage(code, text, first_line):
+        return damage
     if code in _TRANSIENT or any(word in text for word in _TRANSIENT_WORDS):
         return Unavailable(f"the store cannot do this now: {first_line}", retry_after_s=2.0)
     return StoreFailure(f"the store refused: {first_line}")
@@ -115,20 +118,35 @@ class Engine:
     def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Rows as Arrow columns; LowCardinality columns come as dictionaries."""
         spelled, values = spell_out(sql, parameters)
-        with self._reader() as reader, _speaking():
-            table: pa.Table = reader.query_arrow(spelled, parameters=values, settings=READ_SETTINGS)
-            return table
+        table: pa.Table = self._read(
+            lambda reader: reader.query_arrow(spelled, parameters=values, settings=READ_SETTINGS)
+        )
+        return table
 
     def rows(
         self, sql: str, parameters: Mapping[str, Any] | None = None
     ) -> Sequence[Sequence[Any]]:
         """Rows as Python values, for small answers."""
         spelled, values = spell_out(sql, parameters)
-        with self._reader() as reader, _speaking():
-            result: Sequence[Sequence[Any]] = reader.query(
-                spelled, parameters=values, settings=dict(READ_SETTINGS)
-            ).result_rows
-            return result
+        result: Sequence[Sequence[Any]] = self._read(
+            lambda reader: reader.query(spelled, parameters=values, settings=dict(READ_SETTINGS))
+        ).result_rows
+        return result
+
+    def _read(self, ask: Callable[[Any], Any]) -> Any:
+        """The answer of a reader; embedded, damaged parts are set aside and the rest answers."""
+        for _ in range(MOST_AT_ONCE):
+            try:
+                with self._reader() as reader, _speaking():
+                    return ask(reader)
+            except DamagedError as damage:
+                if self._connect.get("interface") != "chdb":
+                    raise
+                set_aside(damage, self.rows, self.command)
+        raise StoreFailure(
+            f"more than {MOST_AT_ONCE} parts turned out to be damaged; check the disk, "
+            "tracer storage names them"
+        )
 
     def aside(self) -> Aside:
         """A handle apart from the pool, for health and metrics; closed with the engine."""

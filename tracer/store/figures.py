@@ -12,6 +12,7 @@ FROM system.tables
 WHERE database = currentDatabase() AND engine LIKE '%MergeTree'
 ORDER BY name
 """
+_SET_ASIDE = "SELECT count() FROM system.detached_parts WHERE database = currentDatabase()"
 _MEMORY = "SELECT value FROM system.metrics WHERE metric = 'MemoryTracking'"
 
 
@@ -32,6 +33,7 @@ class StoreFigures:
     version: str
     memory_bytes: int
     tables: tuple[TableFigures, ...]
+    parts_set_aside: int
 
 
 def read_figures(aside: Aside) -> StoreFigures:
@@ -39,4 +41,5 @@ def read_figures(aside: Aside) -> StoreFigures:
     ((version,),) = aside.rows("SELECT version()")
     ((memory_bytes,),) = aside.rows(_MEMORY)
     tables = tuple(TableFigures(*row) for row in aside.rows(_TABLES))
-    return StoreFigures(version, max(0, memory_bytes), tables)
+    ((set_aside,),) = aside.rows(_SET_ASIDE)
+    return StoreFigures(version, max(0, memory_bytes), tables, set_aside)
