@@ -35,7 +35,7 @@ format: setup
 bench: setup
 	$(BIN)/python -m benchmarks.run $(ARGS)
 
-interop: setup   ## real SDKs in Node.js and Python, every protocol, read back and compared
+interop: setup   ## real SDKs and a Collector, every protocol, also while tracer is restarted
 	$(BIN)/python -m tests.interop.run $(ARGS)
 
 crash: setup     ## kill -9 under load, again and again: nothing acknowledged is lost
