@@ -160,6 +160,10 @@ def test_bad_ids_reject_the_span_and_not_the_request(fields: dict[str, Any], rea
             "spans[0].attributes[0].value.intValue",
         ),
         (
+            body(SPAN | {"attributes": [{"key": "k", "value": {"intValue": -(1 << 63) - 1}}]}),
+            "spans[0].attributes[0].value.intValue",
+        ),
+        (
             body(SPAN | {"attributes": [{"key": "k", "value": {"doubleValue": "٣"}}]}),
             "spans[0].attributes[0].value.doubleValue",
         ),

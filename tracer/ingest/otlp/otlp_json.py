@@ -261,8 +261,8 @@ def _integer_of(value: object) -> int | None:
                 exact.is_finite() and exact.adjusted() < 20 and exact == exact.to_integral_value()
             )
             return int(exact) if whole else None
-        case float() if value.is_integer():
-            return int(value)
+        case float() if value.is_integer() and value > _I64[0]:
+            return int(value)  # what is below 64 bits arrives as a float, and rounds to their end
         case _:
             return None
 
