@@ -50,10 +50,11 @@ class Callers:
 
     async def __aenter__(self) -> Callers:
         if self._transport == GRPC:
-            for number in range(CHANNELS):
-                options = [("grpc.use_local_subchannel_pool", 1), ("tests.number", number)]
-                channel = grpc.aio.insecure_channel(f"127.0.0.1:{self._port}", options=options)
-                self._channels.append(channel)
+            options = [("grpc.use_local_subchannel_pool", 1)]  # a connection each
+            self._channels = [
+                grpc.aio.insecure_channel(f"127.0.0.1:{self._port}", options=options)
+                for _ in range(CHANNELS)
+            ]
         return self
 
     async def __aexit__(

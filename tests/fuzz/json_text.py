@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from tests.fuzz.protobuf import AGES_NS, IMPOSSIBLE_NS, KEYS, NAMES, NS, SERVICES, STATES
+from tests.fuzz.protobuf import KEYS, NAMES, NS, SERVICES, STATES, age_ns
 
 SHARES: Final = (0.0, 0.0, 0.01, 0.05, 0.15)  # of values that are written wrong, by request
 DAMAGED_SHARE: Final = 0.25  # of requests
@@ -92,7 +92,7 @@ class _Writer:
 
     def _span(self) -> Any:
         rng = self.rng
-        start_ns = self.now_ns - rng.choice(AGES_NS if rng.random() < 0.97 else IMPOSSIBLE_NS)
+        start_ns = self.now_ns - age_ns(rng)
         lasts_ns = rng.choice((0, 5_000_000, NS, -1_000, rng.randrange(NS)))
         span = {
             "traceId": self.maybe(self._id(16)),

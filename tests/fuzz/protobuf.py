@@ -12,8 +12,9 @@ from tests.support.otlp import length_delimited, varint
 SHARES: Final = (0.0, 0.0, 0.005, 0.02, 0.1)  # of fields that are written wrong, by request
 DAMAGED_SHARE: Final = 0.3  # of requests
 NS: Final = 1_000_000_000
-# Of a span's start before now; the last ones are impossible.
-AGES_NS: Final = (0, NS, 60 * NS, 3_000 * NS, -600 * NS, 6 * 86_400 * NS)
+# Of a span's start before now: usual ones, and now and then an odd or an impossible one.
+AGES_NS: Final = (0, NS, 60 * NS, 300 * NS, -60 * NS)
+ODD_AGES_NS: Final = (6 * 86_400 * NS, 30 * 3_600 * NS, 3_600 * NS, -3_000 * NS)
 IMPOSSIBLE_NS: Final = (9 * 86_400 * NS, -3 * 3_600 * NS, 400 * 86_400 * NS, -(1 << 62))
 NAMES: Final = ("GET /", "SELECT", "", "wörk", "a" * 200, "\x00", "😀")
 SERVICES: Final = ("web", "items", "", "tracer", "x" * 100)
@@ -65,7 +66,7 @@ def _resource_spans(liar: Liar, now_ns: int) -> bytes:
 
 def _span_of(liar: Liar, now_ns: int) -> bytes:
     rng = liar.rng
-    start_ns = now_ns - rng.choice(AGES_NS if rng.random() < 0.97 else IMPOSSIBLE_NS)
+    start_ns = now_ns - age_ns(rng)
     lasts_ns = rng.choice((0, 5_000_000, NS, -1_000, rng.randrange(NS)))
     body = liar.field(1, _id(rng, 16)) + liar.field(2, _id(rng, 8))
     if rng.random() < 0.5:
@@ -87,6 +88,13 @@ def _span_of(liar: Liar, now_ns: int) -> bytes:
         status = liar.field(2, liar.text("no")) + liar.number(3, rng.randrange(3))
         body += liar.field(15, status) + liar.fixed(16, 0x101, width=4)
     return liar.field(2, body)
+
+
+def age_ns(rng: random.Random) -> int:
+    """Of the start of a span."""
+    draw = rng.random()
+    ages = AGES_NS if draw < 0.95 else ODD_AGES_NS if draw < 0.97 else IMPOSSIBLE_NS
+    return rng.choice(ages)
 
 
 def _id(rng: random.Random, width: int) -> bytes:

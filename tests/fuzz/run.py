@@ -1,6 +1,6 @@
 """Hostile requests through both receivers of a real tracer: no crash, no hang, no wrong answer.
 
-    python -m tests.fuzz.run [--requests 1000000] [--seed N] [--streams 400]
+    python -m tests.fuzz.run [--requests 1000000] [--seed N] [--streams 1500]
 
 Half of them go over gRPC, a quarter each over HTTP as protobuf and as JSON. What must be answered
 is said by `expected`, which knows nothing of tracer's decoders. Afterwards tracer must still run
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=time.time_ns() % 100_000)
-    parser.add_argument("--streams", type=int, default=400)
+    parser.add_argument("--streams", type=int, default=1_500)
     args = parser.parse_args(arguments)
     sys.stdout.write(f"seed {args.seed}, {args.requests} requests\n")
     sys.stdout.flush()
@@ -94,6 +94,7 @@ def fuzz(directory: Path, requests: int, seed: int, streams: int) -> Outcome:
         try:
             tallies = _sent(server, requests, seed, streams)
             took_s = time.monotonic() - began_s
+            used_s = sum(memory.process.cpu_times()[:2])
             problems = _still_well(server, tallies, seed)
         finally:
             memory.over.set()
@@ -111,9 +112,11 @@ def fuzz(directory: Path, requests: int, seed: int, streams: int) -> Outcome:
     for tally in tallies.values():
         problems += [f"{count} × {sort}" for sort, count in tally.wrong.most_common()]
     lines = [
-        f"{requests} requests in {took_s:.0f} s; {kept.spans} spans stored, {told.spans} taken",
+        f"{requests} requests in {took_s:.0f} s ({used_s:.0f} s of processor time in tracer, "
+        f"{sum(tally.used_s for tally in tallies.values()):.0f} s in clients)",
+        f"{kept.spans} spans stored, {told.spans} taken",
         f"resident memory by quarters of the run: {memory.quarters()} MiB",
-        f"tracer wrote {len(server.said().splitlines())} lines of warnings",
+        f"tracer wrote {len(server.said().splitlines())} lines to standard error",
     ]
     return Outcome(tallies, problems, lines)
 

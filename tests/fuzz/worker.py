@@ -64,6 +64,7 @@ class Tally:
     known: Counter[str] = field(default_factory=Counter)
     wrong: Counter[str] = field(default_factory=Counter)
     shown: list[Disagreement] = field(default_factory=list)
+    used_s: float = 0.0  # of processor time
 
     def add(self, found: Disagreement) -> None:
         """Counts it, and keeps the first of its sort."""
@@ -85,6 +86,7 @@ async def _work(plan: Plan) -> Tally:
         await asyncio.gather(*streams)
         caller = callers.caller(0)
         tally.shown = [await smaller(caller, one) for one in tally.shown]
+    tally.used_s = time.process_time()
     return tally
 
 

@@ -41,15 +41,15 @@ _COUNTER: Final = re.compile(
 def program() -> Path:
     """The collector, built when it is not there yet. Raises CannotJudge."""
     text = MANIFEST.read_text(encoding="utf-8")
-    name = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+    digest = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tracer-interop"
-    kept = cache / f"collector-{name}"
+    kept = cache / f"collector-{digest}"
     if not kept.exists():
         need("go", "install Go 1.25 or newer to build the collector")
         version = re.search(r"^  version: (\S+)", text, re.MULTILINE)
         assert version, f"{MANIFEST.name} has no dist.version"
         with tempfile.TemporaryDirectory(prefix="collector-") as name:
-            shutil.copy(MANIFEST, name)
+            shutil.copy(MANIFEST, name)  # where it stands, the result is put
             builder = ["go", "run", f"{BUILDER}@v{version[1]}", "--config", MANIFEST.name]
             run_tool(builder, Path(name), BUILD_S)
             cache.mkdir(parents=True, exist_ok=True)
