@@ -18,7 +18,7 @@ from tests.fuzz.sample import GRPC, Sample
 from tests.soak.sender import EXPORT
 
 CHANNELS: Final = 4
-ANSWER_S: Final = 60.0  # after which a call hangs
+ANSWER_S: Final = 180.0  # after which a call hangs
 JSON, PROTOBUF = "application/json", "application/x-protobuf"
 
 

@@ -1,6 +1,6 @@
 """Hostile requests through both receivers of a real tracer: no crash, no hang, no wrong answer.
 
-    python -m tests.fuzz.run [--requests 1000000] [--seed N] [--streams 1500]
+    python -m tests.fuzz.run [--requests 1000000] [--seed N] [--streams 600] [--minutes M]
 
 Half of them go over gRPC, a quarter each over HTTP as protobuf and as JSON. What must be answered
 is said by `expected`, which knows nothing of tracer's decoders. Afterwards tracer must still run
@@ -11,6 +11,7 @@ hold exactly the spans that were taken. Exit code 0: all of that; 1: not.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import tempfile
 import threading
@@ -31,11 +32,21 @@ from tests.fuzz.worker import Plan, Tally, work
 from tracer.service.open import open_context
 from tracer.settings import Settings
 
-FLAGS: Final = ("--settle", "2s", "--root-wait", "4s", "--log-level", "warning")
+FLAGS: Final = ("--settle", "5s", "--root-wait", "10s", "--log-level", "warning")
 PORTS: Final = {GRPC: "otlp_grpc", HTTP: "otlp_http"}
 MOST_RSS: Final = 4 << 30  # the engine alone may use half of it
 LOOK_S: Final = 1.0
 AFTER: Final = 50  # requests per transport that are sent once all is over
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run is to do."""
+
+    requests: int
+    seed: int
+    streams: int
+    longest_s: float
 
 
 @dataclass
@@ -74,17 +85,19 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=time.time_ns() % 100_000)
-    parser.add_argument("--streams", type=int, default=1_500)
+    parser.add_argument("--streams", type=int, default=600)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="end then, if not done")
     args = parser.parse_args(arguments)
     sys.stdout.write(f"seed {args.seed}, {args.requests} requests\n")
     sys.stdout.flush()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
-        outcome = fuzz(Path(name), args.requests, args.seed, args.streams)
+        asked = Asked(args.requests, args.seed, args.streams, 60 * args.minutes)
+        outcome = fuzz(Path(name), asked)
     sys.stdout.write(drawn(outcome))
     return 1 if outcome.problems else 0
 
 
-def fuzz(directory: Path, requests: int, seed: int, streams: int) -> Outcome:
+def fuzz(directory: Path, asked: Asked) -> Outcome:
     """One server, one worker process a transport."""
     with serving(directory, *FLAGS) as server:
         memory = Memory(psutil.Process(server.popen.pid))
@@ -92,10 +105,10 @@ def fuzz(directory: Path, requests: int, seed: int, streams: int) -> Outcome:
         watching.start()
         began_s = time.monotonic()
         try:
-            tallies = _sent(server, requests, seed, streams)
+            tallies = _sent(server, asked)
             took_s = time.monotonic() - began_s
             used_s = sum(memory.process.cpu_times()[:2])
-            problems = _still_well(server, tallies, seed)
+            problems = _still_well(server, tallies, asked.seed)
         finally:
             memory.over.set()
             watching.join()
@@ -111,9 +124,11 @@ def fuzz(directory: Path, requests: int, seed: int, streams: int) -> Outcome:
         problems.append(f"memory grew to {max(memory.rss) >> 20} MiB")
     for tally in tallies.values():
         problems += [f"{count} × {sort}" for sort, count in tally.wrong.most_common()]
+    requests = sum(tally.requests for tally in tallies.values())
+    clients_s = sum(tally.used_s for tally in tallies.values())
     lines = [
         f"{requests} requests in {took_s:.0f} s ({used_s:.0f} s of processor time in tracer, "
-        f"{sum(tally.used_s for tally in tallies.values()):.0f} s in clients)",
+        f"{clients_s:.0f} s in clients)",
         f"{kept.spans} spans stored, {told.spans} taken",
         f"resident memory by quarters of the run: {memory.quarters()} MiB",
         f"tracer wrote {len(server.said().splitlines())} lines to standard error",
@@ -121,10 +136,13 @@ def fuzz(directory: Path, requests: int, seed: int, streams: int) -> Outcome:
     return Outcome(tallies, problems, lines)
 
 
-def _sent(server: Server, requests: int, seed: int, streams: int) -> dict[str, Tally]:
+def _sent(server: Server, asked: Asked) -> dict[str, Tally]:
     now_ns = time.time_ns()
     plans = [
-        Plan(transport, server.ports[port], requests // 2, seed, now_ns, streams)
+        Plan(
+            *(transport, server.ports[port], asked.requests // 2, asked.seed, now_ns),
+            *(asked.streams, asked.longest_s),
+        )
         for transport, port in PORTS.items()
     ]
     with ProcessPoolExecutor(len(plans), mp_context=get_context("spawn")) as pool:

@@ -47,7 +47,7 @@ def answered(block: list[Sample]) -> list[Answer]:
     taken = [body for body in bodies if body is not None]
     numbers = [number for number, body in enumerate(bodies) if body is not None]
     answers = [REFUSED] * len(block)
-    result = prepare(Way(decode, lambda _: None), taken, BASE_NS)
+    result = prepare(Way(decode, lambda _: None, wall_ns=lambda: BASE_NS), taken, BASE_NS)
     for index, number in enumerate(numbers):
         if index not in result.refused:
             rejected = sum(row.count for row in result.arrivals.rejected if row.request == index)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Final
 
 from tests.fuzz.calling import Caller, Callers, Got
@@ -31,6 +33,7 @@ class Plan:
     seed: int
     now_ns: int
     streams: int
+    longest_s: float = math.inf  # then it ends, wherever it is
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ def _told(refused: bool, rejected: int) -> str:
 class Tally:
     """What came of it all."""
 
+    requests: int = 0
     answers: Counter[str] = field(default_factory=Counter)
     stored: Sums = field(default_factory=Sums)
     known: Counter[str] = field(default_factory=Counter)
@@ -80,7 +84,9 @@ def work(plan: Plan) -> Tally:
 
 async def _work(plan: Plan) -> Tally:
     tally = Tally()
-    requests = samples(plan.transport, plan.seed, plan.requests, plan.now_ns)
+    every = samples(plan.transport, plan.seed, plan.requests, plan.now_ns)
+    give_up_s = time.monotonic() + plan.longest_s
+    requests = takewhile(lambda _: time.monotonic() < give_up_s, every)
     async with Callers(plan.transport, plan.port) as callers:
         streams = [_stream(callers.caller(one), requests, tally) for one in range(plan.streams)]
         await asyncio.gather(*streams)
@@ -93,6 +99,7 @@ async def _work(plan: Plan) -> Tally:
 async def _stream(caller: Caller, requests: Iterator[Sample], tally: Tally) -> None:
     for sample in requests:
         expected, got = await judged(caller, sample)
+        tally.requests += 1
         tally.answers[got.problem or _told(got.refused, got.rejected)] += 1
         if differs(expected, got):
             found = Disagreement(sample, expected, got)
