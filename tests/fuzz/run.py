@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import sys
 import tempfile
 import threading
@@ -23,6 +24,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
+import httpx
 import psutil
 
 from tests.cli.serving import Server, serving
@@ -163,6 +165,10 @@ def _still_well(server: Server, tallies: dict[str, Tally], seed: int) -> list[st
         tallies[transport].wrong += after.wrong
         if not after.answers["accepted"]:
             problems.append(f"{transport} takes nothing any more: {dict(after.answers)}")
+    told = httpx.get(f"{server.url}/metrics").raise_for_status().text
+    failures = re.search(r"^tracer_analysis_failures\S* (\S+)$", told, re.MULTILINE)
+    if not failures or float(failures[1]):
+        problems.append(f"analysis failed: {failures and failures[0]}")
     return problems
 
 
