@@ -1,6 +1,6 @@
 """Hostile requests through both receivers of a real tracer: no crash, no hang, no wrong answer.
 
-    python -m tests.fuzz.run [--requests 1000000] [--seed N] [--streams 600] [--minutes M]
+    python -m tests.fuzz.run [--requests 1000000] [--seed N] [--streams 300] [--minutes M]
 
 Half of them go over gRPC, a quarter each over HTTP as protobuf and as JSON. What must be answered
 is said by `expected`, which knows nothing of tracer's decoders. Afterwards tracer must still run
@@ -87,7 +87,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=time.time_ns() % 100_000)
-    parser.add_argument("--streams", type=int, default=600)
+    parser.add_argument("--streams", type=int, default=300)
     parser.add_argument("--minutes", type=float, default=math.inf, help="end then, if not done")
     args = parser.parse_args(arguments)
     sys.stdout.write(f"seed {args.seed}, {args.requests} requests\n")
@@ -188,6 +188,7 @@ def drawn(outcome: Outcome) -> str:
     for transport, tally in outcome.tallies.items():
         counts = ", ".join(f"{count} {answer}" for answer, count in tally.answers.most_common(8))
         lines.append(f"{transport}: {counts}")
+        lines += [f"  come again: {count} × {why}" for why, count in tally.retried.items()]
         lines += [f"  known: {count} × {why}" for why, count in tally.known.items()]
     lines += outcome.lines
     for tally in outcome.tallies.values():
