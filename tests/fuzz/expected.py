@@ -1,8 +1,7 @@
 """What a receiver must answer, by protobuf's own parse and the rules for spans; no product code.
 
 A span is taken when its ids have their length and are not zero, its times fit 63 bits, it does not
-start before retention and does not end more than an hour from now. Spans of tracer itself are left
-out without a word.
+start before retention and does not end more than an hour from now.
 """
 
 from __future__ import annotations
@@ -13,12 +12,10 @@ from typing import Final
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 RETENTION_NS: Final = 7 * 86_400 * 1_000_000_000
 AHEAD_NS: Final = 3_600 * 1_000_000_000
-OWN: Final = "tracer"
 _63_BITS: Final = 1 << 63
 _64_BITS: Final = 1 << 64
 
@@ -63,12 +60,8 @@ def of_protobuf(body: bytes, now_ns: int) -> Answer:
 def of_message(message: ExportTraceServiceRequest, now_ns: int) -> Answer:
     """The answer to a request that could be read."""
     rejected = count = ids = durations_ns = 0
-    for is_own, span in _spans(message):
-        if not _is_valid(span):
-            rejected += 1
-        elif is_own:
-            continue
-        elif not _is_timely(span, now_ns):
+    for span in _spans(message):
+        if not (_is_valid(span) and _is_timely(span, now_ns)):
             rejected += 1
         else:
             count += 1
@@ -77,20 +70,10 @@ def of_message(message: ExportTraceServiceRequest, now_ns: int) -> Answer:
     return Answer(False, rejected, Sums(count, ids % _64_BITS, durations_ns % _64_BITS))
 
 
-def _spans(message: ExportTraceServiceRequest) -> Iterator[tuple[bool, Span]]:
+def _spans(message: ExportTraceServiceRequest) -> Iterator[Span]:
     for group in message.resource_spans:
-        is_own = _service(group.resource) == OWN
         for scope_spans in group.scope_spans:
-            for span in scope_spans.spans:
-                yield is_own, span
-
-
-def _service(resource: Resource) -> str:
-    """The value of the first `service.name`, as text."""
-    for pair in resource.attributes:
-        if pair.key == "service.name":
-            return str(pair.value.string_value)
-    return ""
+            yield from scope_spans.spans
 
 
 def _is_valid(span: Span) -> bool:
