@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: setup demo serve test check bench interop crash soak format clean
+.PHONY: setup demo serve test check bench interop crash soak fuzz format clean
 
 setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -35,7 +35,7 @@ format: setup
 bench: setup
 	$(BIN)/python -m benchmarks.run $(ARGS)
 
-interop: setup   ## real SDKs in Node.js and Python, every protocol, read back and compared
+interop: setup   ## real SDKs and a Collector, every protocol, also while tracer is restarted
 	$(BIN)/python -m tests.interop.run $(ARGS)
 
 crash: setup     ## kill -9 under load, again and again: nothing acknowledged is lost
@@ -43,6 +43,9 @@ crash: setup     ## kill -9 under load, again and again: nothing acknowledged is
 
 soak: setup      ## ten minutes at 100k spans/s, ten kill -9, a full disk; a table each
 	$(BIN)/python -m tests.soak.run $(ARGS)
+
+fuzz: setup      ## hostile requests through both receivers: no crash, no hang, no wrong answer
+	$(BIN)/python -m tests.fuzz.run $(ARGS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
