@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -85,11 +85,7 @@ class OtlpHttp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1")
-            for name, value in scope["headers"]
-        }
-        asked = _Asked(scope["path"], scope["method"], headers)
+        asked = _Asked(scope["path"], scope["method"], _headers(scope["headers"]))
         try:
             reply = self._refusal(asked) or _success(await self._export(asked, receive))
         except _Disconnected:
@@ -116,8 +112,9 @@ class OtlpHttp:
             text = f"Content-Type must be {PROTOBUF} or {JSON}, got {asked.media_type!r}"
             return _refused(415, "INVALID_ARGUMENT", text, ("Accept-Post", f"{PROTOBUF}, {JSON}"))
         if asked.coding not in CODINGS:
-            text = f"Content-Encoding must be one of {', '.join(CODINGS)}, got {asked.coding!r}"
-            return _refused(415, "INVALID_ARGUMENT", text, ("Accept-Encoding", "gzip, deflate"))
+            codings = ", ".join(CODINGS)
+            text = f"Content-Encoding must be one of {codings}, and only one, got {asked.coding!r}"
+            return _refused(415, "INVALID_ARGUMENT", text, ("Accept-Encoding", codings))
         if self._identify and self._identify(asked.headers) is None:
             text = "no valid credentials were sent"
             return _refused(401, "UNAUTHENTICATED", text, ("WWW-Authenticate", "Bearer"))
@@ -210,6 +207,15 @@ async def serve_http(
     if task.done():
         task.result()
     return HttpServer(app, server, listener.getsockname()[1], task)
+
+
+def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """By lower-case name; what is sent in several lines is one list (RFC 9110, 5.3)."""
+    headers: dict[str, str] = {}
+    for name_raw, value_raw in raw:
+        name, value = name_raw.decode("latin-1").lower(), value_raw.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
 
 
 def _unpack(body: bytes, coding: str, media_type: str, limit: int) -> bytes:
