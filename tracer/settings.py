@@ -98,6 +98,11 @@ class Settings:
     max_request_bytes: int = setting(
         64 * 2**20, size_bytes, "largest export, also after decompression"
     )
+    read_timeout: int = setting(
+        duration_ns("30s"), duration_ns, "longest wait for the next bytes of a request"
+    )
+    max_connections: int = setting(1024, _positive, "open connections to each HTTP port")
+    max_streams: int = setting(256, _positive, "gRPC calls at once on one connection")
     max_block_rows: int = setting(98_304, _positive, "most spans in one commit")
     engine_memory: int = setting(2 * 2**30, size_bytes, "memory limit of the embedded engine")
     durability: str = setting(

@@ -18,6 +18,7 @@ import psutil
 from tracer.errors import BadInput, TracerError
 from tracer.ingest.clock import IngestClock
 from tracer.ingest.otlp.decode import decode
+from tracer.ingest.otlp.limits import Limits
 from tracer.ingest.otlp.receivers import Receivers, start_receivers
 from tracer.ingest.redact import SECRET_KEYS
 from tracer.ingest.sink import Sink, SinkSettings
@@ -217,7 +218,12 @@ def start_service(settings: Settings, *, api_url: str) -> Service:
             host=settings.host,
             grpc_port=settings.otlp_grpc_port,
             http_port=settings.otlp_http_port,
-            max_request_bytes=settings.max_request_bytes,
+            limits=Limits(
+                request_bytes=settings.max_request_bytes,
+                read_timeout_s=settings.read_timeout / 1e9,
+                connections=settings.max_connections,
+                streams=settings.max_streams,
+            ),
         )
     except BaseException:
         sink.close(0)

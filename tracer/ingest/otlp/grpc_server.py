@@ -7,6 +7,7 @@ of them at once. A handler waits on the event loop, so a waiting exporter costs 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from typing import Final
@@ -17,8 +18,9 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
-from tracer.errors import TracerError, Unavailable
+from tracer.errors import BadInput, TracerError, Unavailable
 from tracer.ingest.commit import Ack
+from tracer.ingest.otlp.limits import Limits
 from tracer.ingest.otlp.listen import address, listening_socket
 from tracer.ingest.otlp.status import response_of, status_of
 
@@ -28,7 +30,10 @@ Identify = Callable[[Mapping[str, str]], str | None]
 
 TRACE_SERVICE: Final = "opentelemetry.proto.collector.trace.v1.TraceService"
 PORT_FLAG: Final = "--otlp-grpc-port"
+READ_AT_ONCE: Final = 16  # messages taken from the network at the same time
 _SECOND_MS: Final = 1_000
+_LOG = logging.getLogger(__name__)
+Export = Callable[[object, grpc.aio.ServicerContext], Awaitable[bytes]]
 
 
 class GrpcServer:
@@ -46,7 +51,7 @@ class GrpcServer:
 
 
 async def start_grpc(
-    offer: Offer, *, host: str, port: int, max_request_bytes: int, identify: Identify | None = None
+    offer: Offer, *, host: str, port: int, limits: Limits, identify: Identify | None = None
 ) -> GrpcServer:
     """Serve TraceService, health and reflection on the running event loop.
 
@@ -54,17 +59,10 @@ async def start_grpc(
     """
     server = grpc.aio.server(
         interceptors=[Authentication(identify)] if identify else [],
-        options=[
-            ("grpc.max_receive_message_length", max_request_bytes),
-            ("grpc.so_reuseport", 0),  # two servers on one port would share it in silence
-            ("grpc.keepalive_time_ms", 60 * _SECOND_MS),  # find dead peers
-            ("grpc.keepalive_timeout_ms", 20 * _SECOND_MS),
-            ("grpc.keepalive_permit_without_calls", 1),
-            ("grpc.http2.min_ping_interval_without_data_ms", 10 * _SECOND_MS),
-        ],
+        options=_options(limits),
     )
     server.add_registered_method_handlers(
-        TRACE_SERVICE, {"Export": grpc.unary_unary_rpc_method_handler(_export(offer))}
+        TRACE_SERVICE, {"Export": grpc.stream_unary_rpc_method_handler(_export(offer, limits))}
     )
     health_of = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_of, server)
@@ -112,14 +110,59 @@ async def _unauthenticated(request: bytes, context: grpc.aio.ServicerContext) ->
     raise AssertionError("abort raises")
 
 
-def _export(offer: Offer) -> Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]:
-    async def export(request: bytes, context: grpc.aio.ServicerContext) -> bytes:
+def _export(offer: Offer, limits: Limits) -> Export:
+    """The handler of `Export`. On the wire it is unary; as a streaming one it says when to read.
+
+    The library reads no further into a call than its flow control goes until it is asked for the
+    message, so what calls hold is bounded by the messages read at once and by the sink.
+    """
+    room = asyncio.Semaphore(READ_AT_ONCE)
+
+    async def export(requests: object, context: grpc.aio.ServicerContext) -> bytes:
         try:
-            ack = await asyncio.wrap_future(offer(request))
+            answer = offer(await _read(context, room, limits.read_timeout_s))
+            ack = await asyncio.wrap_future(answer)
         except TracerError as error:
             status = rpc_status.to_status(status_of(error))
-            await context.abort(status.code, status.details, status.trailing_metadata)
-        response: bytes = response_of(ack).SerializeToString() if ack.rejected else b""
-        return response
+        except Exception as error:  # noqa: BLE001 - the door: the client gets a Status all the same
+            _LOG.exception("%s failed", TRACE_SERVICE)
+            failure = TracerError(f"internal error: {type(error).__name__}")
+            status = rpc_status.to_status(status_of(failure))
+        else:
+            response: bytes = response_of(ack).SerializeToString() if ack.rejected else b""
+            return response
+        await context.abort(status.code, status.details, status.trailing_metadata)
+        raise AssertionError("abort raises")
 
     return export
+
+
+async def _read(
+    context: grpc.aio.ServicerContext, room: asyncio.Semaphore, timeout_s: float
+) -> bytes:
+    """The message of the call, when it is its turn."""
+    try:
+        async with asyncio.timeout(timeout_s), room:
+            request = await context.read()
+    except TimeoutError as error:
+        raise Unavailable(
+            f"the request was not whole after {timeout_s:g} s: retry later, or raise read_timeout"
+        ) from error
+    if request is grpc.aio.EOF:
+        raise BadInput("no request was sent in the call")
+    body: bytes = request
+    return body
+
+
+def _options(limits: Limits) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", limits.request_bytes),
+        ("grpc.max_concurrent_streams", limits.streams),
+        ("grpc.so_reuseport", 0),  # two servers on one port would share it in silence
+        ("grpc.keepalive_time_ms", 60 * _SECOND_MS),  # find dead peers
+        ("grpc.keepalive_timeout_ms", 20 * _SECOND_MS),
+        ("grpc.keepalive_permit_without_calls", 1),
+        # Clients may ping every 10 s at most; some do so a little early.
+        ("grpc.http2.min_ping_interval_without_data_ms", 5 * _SECOND_MS),
+        ("grpc.http2.max_ping_strikes", 2),
+    ]

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import Final
 
 from tracer.ingest.otlp.grpc_server import GrpcServer, Identify, Offer, start_grpc
 from tracer.ingest.otlp.http_server import HttpServer, serve_http
+from tracer.ingest.otlp.limits import DEFAULT_LIMITS, Limits
 from tracer.ingest.sink import Sink
-
-MAX_REQUEST_BYTES: Final = 64 << 20  # what the protocol recommends
 
 
 class Receivers:
@@ -45,7 +43,7 @@ def start_receivers(
     host: str = "127.0.0.1",
     grpc_port: int = 4317,
     http_port: int = 4318,
-    max_request_bytes: int = MAX_REQUEST_BYTES,
+    limits: Limits = DEFAULT_LIMITS,
     identify: Identify | None = None,
 ) -> Receivers:
     """Listen on both ports (0: any free one); returns once they do.
@@ -56,7 +54,7 @@ def start_receivers(
     thread = threading.Thread(target=loop.run_forever, name="tracer-receivers", daemon=True)
     thread.start()
     starting = asyncio.run_coroutine_threadsafe(
-        _start(sink.offer, host, (grpc_port, http_port), max_request_bytes, identify), loop
+        _start(sink.offer, host, (grpc_port, http_port), limits, identify), loop
     )
     try:
         return Receivers(loop, thread, starting.result())
@@ -69,15 +67,13 @@ async def _start(
     offer: Offer,
     host: str,
     ports: tuple[int, int],
-    max_request_bytes: int,
+    limits: Limits,
     identify: Identify | None,
 ) -> tuple[GrpcServer, HttpServer]:
-    over_grpc = await start_grpc(
-        offer, host=host, port=ports[0], max_request_bytes=max_request_bytes, identify=identify
-    )
+    over_grpc = await start_grpc(offer, host=host, port=ports[0], limits=limits, identify=identify)
     try:
         over_http = await serve_http(
-            offer, host=host, port=ports[1], max_request_bytes=max_request_bytes, identify=identify
+            offer, host=host, port=ports[1], limits=limits, identify=identify
         )
     except BaseException:
         await over_grpc.stop(0)
