@@ -124,6 +124,8 @@ def _answer(
     import uvicorn
 
     from api.app import create_app
+    from tracer.ingest.otlp.http_connection import http_config
+    from tracer.service.serve import limits_of
 
     class Announcing(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -131,13 +133,9 @@ def _answer(
             if self.started:
                 ready()
 
-    config = uvicorn.Config(
+    config = http_config(
         create_app(service, settings=settings),
-        lifespan="off",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
+        limits_of(settings),
         timeout_graceful_shutdown=API_GRACE_S,
     )
     stop.server = Announcing(config)

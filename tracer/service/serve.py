@@ -172,6 +172,16 @@ def step_settings(settings: Settings) -> StepSettings:
     )
 
 
+def limits_of(settings: Settings) -> Limits:
+    """What clients may take of the process, as the settings want it."""
+    return Limits(
+        request_bytes=settings.max_request_bytes,
+        read_timeout_s=settings.read_timeout / 1e9,
+        connections=settings.max_connections,
+        streams=settings.max_streams,
+    )
+
+
 def rules(settings: Settings) -> Rules:
     """When a trace is ready and what is counted apart, as the settings want it."""
     return Rules(
@@ -218,12 +228,7 @@ def start_service(settings: Settings, *, api_url: str) -> Service:
             host=settings.host,
             grpc_port=settings.otlp_grpc_port,
             http_port=settings.otlp_http_port,
-            limits=Limits(
-                request_bytes=settings.max_request_bytes,
-                read_timeout_s=settings.read_timeout / 1e9,
-                connections=settings.max_connections,
-                streams=settings.max_streams,
-            ),
+            limits=limits_of(settings),
         )
     except BaseException:
         sink.close(0)

@@ -31,6 +31,7 @@ Identify = Callable[[Mapping[str, str]], str | None]
 TRACE_SERVICE: Final = "opentelemetry.proto.collector.trace.v1.TraceService"
 PORT_FLAG: Final = "--otlp-grpc-port"
 READ_AT_ONCE: Final = 16  # messages taken from the network at the same time
+LOOKAHEAD_BYTES: Final = 512 << 10
 _SECOND_MS: Final = 1_000
 _LOG = logging.getLogger(__name__)
 Export = Callable[[object, grpc.aio.ServicerContext], Awaitable[bytes]]
@@ -158,6 +159,10 @@ def _options(limits: Limits) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", limits.request_bytes),
         ("grpc.max_concurrent_streams", limits.streams),
+        # How much of a call is taken from the network before its message is asked for. Left to the
+        # library it grows with the speed of the network, to megabytes in every waiting call.
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", LOOKAHEAD_BYTES),
         ("grpc.so_reuseport", 0),  # two servers on one port would share it in silence
         ("grpc.keepalive_time_ms", 60 * _SECOND_MS),  # find dead peers
         ("grpc.keepalive_timeout_ms", 20 * _SECOND_MS),

@@ -21,8 +21,8 @@ BUSY: Final = (
 )
 
 
-def http_config(app: Any, limits: Limits) -> uvicorn.Config:
-    """A quiet server of `app` whose connections keep the limits."""
+def http_config(app: Any, limits: Limits, **more: Any) -> uvicorn.Config:
+    """A quiet server of `app` whose connections keep the limits; `more` is uvicorn's own."""
 
     class Connection(LimitedConnection):
         pass
@@ -38,6 +38,7 @@ def http_config(app: Any, limits: Limits) -> uvicorn.Config:
         server_header=False,
         h11_max_incomplete_event_size=HEAD_BYTES,
         timeout_keep_alive=KEEP_ALIVE_S,
+        **more,
     )
 
 
