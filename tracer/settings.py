@@ -90,6 +90,13 @@ class Settings:
     allow_unauthenticated: bool = setting(
         False, _flag, "accept a --host that other machines can reach, without authentication"
     )
+    tls_cert: str = setting(
+        "", str, "PEM file with the server's certificate chain; all listeners speak TLS then"
+    )
+    tls_key: str = setting("", str, "PEM file with the key of tls_cert, without passphrase")
+    tls_client_ca: str = setting(
+        "", str, "PEM file with authorities; clients need a certificate of theirs then"
+    )
     allowed_hosts: tuple[str, ...] = setting(
         (), _words, "further Host header names the API answers to, comma separated"
     )
@@ -135,10 +142,20 @@ class Settings:
     def __post_init__(self) -> None:
         if self.durability not in ("process", "disk"):
             raise BadSetting(f"durability {self.durability!r} is unknown; use 'process' or 'disk'")
-        if self.host not in LOOPBACK and not self.allow_unauthenticated:
+        if bool(self.tls_cert) != bool(self.tls_key):
+            missing = "tls_key" if self.tls_cert else "tls_cert"
+            raise BadSetting(f"{missing} is missing; tls_cert and tls_key are given together")
+        if self.tls_client_ca and not self.tls_cert:
             raise BadSetting(
-                f"host {self.host!r} can be reached from other machines and tracer has no "
-                "authentication yet; keep 127.0.0.1 or add --allow-unauthenticated"
+                f"tls_client_ca {self.tls_client_ca!r} needs a certificate of the server too; "
+                "add tls_cert and tls_key"
+            )
+        is_authenticated = self.tls_client_ca or self.allow_unauthenticated
+        if self.host not in LOOPBACK and not is_authenticated:
+            raise BadSetting(
+                f"host {self.host!r} can be reached from other machines without authentication; "
+                "keep 127.0.0.1, ask clients for certificates with --tls-client-ca, or add "
+                "--allow-unauthenticated"
             )
 
 

@@ -1,4 +1,4 @@
-"""Clients that stop in the middle, or come in crowds: every wait ends, everything held is given back."""
+"""Clients that stop half-way, or come in crowds: waits end, and what was held is given back."""
 
 from __future__ import annotations
 

@@ -28,6 +28,7 @@ from tracer.settings import Settings, load
 if TYPE_CHECKING:
     import uvicorn
 
+    from tracer.ingest.otlp.tls import Certificates
     from tracer.service.serve import Service
 
 API_GRACE_S: Final = 10
@@ -87,26 +88,28 @@ def _until_signal() -> Iterator[_Stop]:
 
 def _serve(settings: Settings, ports_file: Path | None, stop: _Stop) -> None:
     from tracer.ingest.otlp.listen import address, listening_socket
-    from tracer.service.serve import start_service
+    from tracer.service.serve import certificates_of, start_service
 
+    certificates = certificates_of(settings)
+    scheme = "https" if certificates else "http"
     listener = listening_socket(settings.host, settings.api_port, "--api-port")
     with listener:
         api_port = int(listener.getsockname()[1])
         shown_host = REACHABLE_AS.get(settings.host, settings.host)
-        api_url = f"http://{address(shown_host, api_port)}"
-        service = start_service(settings, api_url=api_url)
+        api_url = f"{scheme}://{address(shown_host, api_port)}"
+        service = start_service(settings, api_url=api_url, certificates=certificates)
         try:
 
             def ready() -> None:
                 note(
                     f"tracer is ready: API {api_url}, "
                     f"OTLP/gRPC {address(shown_host, service.grpc_port)}, "
-                    f"OTLP/HTTP http://{address(shown_host, service.http_port)}/v1/traces"
+                    f"OTLP/HTTP {scheme}://{address(shown_host, service.http_port)}/v1/traces"
                 )
                 if ports_file:
                     _write_ports(ports_file, service, api_port)
 
-            _answer(service, settings, listener, stop, ready)
+            _answer(service, settings, listener, stop, ready=ready, certificates=certificates)
         finally:
             service.close()
             if ports_file:
@@ -118,7 +121,9 @@ def _answer(
     settings: Settings,
     listener: socket.socket,
     stop: _Stop,
+    *,
     ready: Callable[[], None],
+    certificates: Certificates | None,
 ) -> None:
     """The API in this thread until it is asked to stop."""
     import uvicorn
@@ -136,6 +141,7 @@ def _answer(
     config = http_config(
         create_app(service, settings=settings),
         limits_of(settings),
+        certificates,
         timeout_graceful_shutdown=API_GRACE_S,
     )
     stop.server = Announcing(config)

@@ -20,6 +20,7 @@ from tracer.ingest.clock import IngestClock
 from tracer.ingest.otlp.decode import decode
 from tracer.ingest.otlp.limits import Limits
 from tracer.ingest.otlp.receivers import Receivers, start_receivers
+from tracer.ingest.otlp.tls import Certificates
 from tracer.ingest.redact import SECRET_KEYS
 from tracer.ingest.sink import Sink, SinkSettings
 from tracer.ingest.steps import IMPORT_STEPS, Arrivals, StepSettings, apply
@@ -193,7 +194,16 @@ def rules(settings: Settings) -> Rules:
     )
 
 
-def start_service(settings: Settings, *, api_url: str) -> Service:
+def certificates_of(settings: Settings) -> Certificates | None:
+    """For all listeners, None without TLS. Raises BadSetting when the files cannot be used."""
+    if not settings.tls_cert:
+        return None
+    return Certificates(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
+
+
+def start_service(
+    settings: Settings, *, api_url: str, certificates: Certificates | None = None
+) -> Service:
     """Opens the store and starts everything; `api_url` is written into the lock for others.
 
     Raises PathInUse, Unavailable (a port is taken) or BadSetting; nothing keeps running then.
@@ -229,6 +239,7 @@ def start_service(settings: Settings, *, api_url: str) -> Service:
             grpc_port=settings.otlp_grpc_port,
             http_port=settings.otlp_http_port,
             limits=limits_of(settings),
+            certificates=certificates,
         )
     except BaseException:
         sink.close(0)

@@ -23,6 +23,7 @@ from tracer.ingest.commit import Ack
 from tracer.ingest.otlp.limits import Limits
 from tracer.ingest.otlp.listen import address, listening_socket
 from tracer.ingest.otlp.status import response_of, status_of
+from tracer.ingest.otlp.tls import Certificates, Pems
 
 Offer = Callable[[bytes], Future[Ack]]  # the sink, as a receiver sees it
 # Who is calling, by the metadata (gRPC) or headers (HTTP); None is nobody we know.
@@ -52,7 +53,13 @@ class GrpcServer:
 
 
 async def start_grpc(
-    offer: Offer, *, host: str, port: int, limits: Limits, identify: Identify | None = None
+    offer: Offer,
+    *,
+    host: str,
+    port: int,
+    limits: Limits,
+    identify: Identify | None = None,
+    certificates: Certificates | None = None,
 ) -> GrpcServer:
     """Serve TraceService, health and reflection on the running event loop.
 
@@ -73,7 +80,11 @@ async def start_grpc(
     reflection.enable_server_reflection(names, server)
     listening_socket(host, port, PORT_FLAG).close()  # the library's own error does not say why
     try:
-        bound = server.add_insecure_port(address(host, port))
+        if certificates:
+            credentials = _credentials(certificates)
+            bound = server.add_secure_port(address(host, port), credentials)
+        else:
+            bound = server.add_insecure_port(address(host, port))
     except RuntimeError as error:
         raise Unavailable(
             f"{address(host, port)} cannot be listened on: choose another port with {PORT_FLAG}"
@@ -153,6 +164,27 @@ async def _read(
         raise BadInput("no request was sent in the call")
     body: bytes = request
     return body
+
+
+def _credentials(certificates: Certificates) -> grpc.ServerCredentials:
+    """Asked for at every handshake; None is 'as before'. The library begins at TLS 1.2."""
+    known = certificates.current()
+
+    def configuration(pems: Pems) -> grpc.ServerCertificateConfiguration:
+        return grpc.ssl_server_certificate_configuration(
+            [(pems.key, pems.cert)], root_certificates=pems.client_ca
+        )
+
+    def changed() -> grpc.ServerCertificateConfiguration | None:
+        nonlocal known
+        if (pems := certificates.current()) is known:
+            return None
+        known = pems
+        return configuration(pems)
+
+    return grpc.dynamic_ssl_server_credentials(
+        configuration(known), changed, require_client_authentication=certificates.asks_clients
+    )
 
 
 def _options(limits: Limits) -> list[tuple[str, int]]:

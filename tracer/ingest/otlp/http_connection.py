@@ -12,6 +12,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tracer.ingest.otlp.limits import Limits
+from tracer.ingest.otlp.tls import Certificates
 
 HEAD_BYTES: Final = 32 << 10  # request line and headers
 KEEP_ALIVE_S: Final = 75  # longer than exporters pause; a connection closed under one costs a retry
@@ -21,14 +22,16 @@ BUSY: Final = (
 )
 
 
-def http_config(app: Any, limits: Limits, **more: Any) -> uvicorn.Config:
+def http_config(
+    app: Any, limits: Limits, certificates: Certificates | None = None, **more: Any
+) -> uvicorn.Config:
     """A quiet server of `app` whose connections keep the limits; `more` is uvicorn's own."""
 
     class Connection(LimitedConnection):
         pass
 
     Connection.limits = limits
-    return uvicorn.Config(
+    config = uvicorn.Config(
         app,
         http=Connection,
         ws="none",
@@ -40,6 +43,10 @@ def http_config(app: Any, limits: Limits, **more: Any) -> uvicorn.Config:
         timeout_keep_alive=KEEP_ALIVE_S,
         **more,
     )
+    if certificates:
+        config.load()
+        config.ssl = certificates.server_context()
+    return config
 
 
 class LimitedConnection(H11Protocol):

@@ -13,6 +13,7 @@ from tracer.ingest.otlp.http_app import OtlpHttp
 from tracer.ingest.otlp.http_connection import http_config
 from tracer.ingest.otlp.limits import Limits
 from tracer.ingest.otlp.listen import listening_socket
+from tracer.ingest.otlp.tls import Certificates
 
 PORT_FLAG: Final = "--otlp-http-port"
 
@@ -35,7 +36,13 @@ class HttpServer:
 
 
 async def serve_http(
-    offer: Offer, *, host: str, port: int, limits: Limits, identify: Identify | None = None
+    offer: Offer,
+    *,
+    host: str,
+    port: int,
+    limits: Limits,
+    identify: Identify | None = None,
+    certificates: Certificates | None = None,
 ) -> HttpServer:
     """Serve on the running event loop; returns once it listens.
 
@@ -43,7 +50,7 @@ async def serve_http(
     """
     listener = listening_socket(host, port, PORT_FLAG)
     app = OtlpHttp(offer, limits, identify=identify)
-    server = uvicorn.Server(http_config(app, limits))
+    server = uvicorn.Server(http_config(app, limits, certificates))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not task.done():
         await asyncio.sleep(0.005)

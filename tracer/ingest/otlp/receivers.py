@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import Any
 
 from tracer.ingest.otlp.grpc_server import GrpcServer, Identify, Offer, start_grpc
 from tracer.ingest.otlp.http_server import HttpServer, serve_http
 from tracer.ingest.otlp.limits import DEFAULT_LIMITS, Limits
+from tracer.ingest.otlp.tls import Certificates
 from tracer.ingest.sink import Sink
 
 
@@ -45,6 +47,7 @@ def start_receivers(
     http_port: int = 4318,
     limits: Limits = DEFAULT_LIMITS,
     identify: Identify | None = None,
+    certificates: Certificates | None = None,
 ) -> Receivers:
     """Listen on both ports (0: any free one); returns once they do.
 
@@ -54,7 +57,15 @@ def start_receivers(
     thread = threading.Thread(target=loop.run_forever, name="tracer-receivers", daemon=True)
     thread.start()
     starting = asyncio.run_coroutine_threadsafe(
-        _start(sink.offer, host, (grpc_port, http_port), limits, identify), loop
+        _start(
+            sink.offer,
+            (grpc_port, http_port),
+            host=host,
+            limits=limits,
+            identify=identify,
+            certificates=certificates,
+        ),
+        loop,
     )
     try:
         return Receivers(loop, thread, starting.result())
@@ -64,17 +75,11 @@ def start_receivers(
 
 
 async def _start(
-    offer: Offer,
-    host: str,
-    ports: tuple[int, int],
-    limits: Limits,
-    identify: Identify | None,
+    offer: Offer, ports: tuple[int, int], **shared: Any
 ) -> tuple[GrpcServer, HttpServer]:
-    over_grpc = await start_grpc(offer, host=host, port=ports[0], limits=limits, identify=identify)
+    over_grpc = await start_grpc(offer, port=ports[0], **shared)
     try:
-        over_http = await serve_http(
-            offer, host=host, port=ports[1], limits=limits, identify=identify
-        )
+        over_http = await serve_http(offer, port=ports[1], **shared)
     except BaseException:
         await over_grpc.stop(0)
         raise
