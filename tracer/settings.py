@@ -100,6 +100,12 @@ class Settings:
     allowed_hosts: tuple[str, ...] = setting(
         (), _words, "further Host header names the API answers to, comma separated"
     )
+    cors_allowed_origins: tuple[str, ...] = setting(
+        (), _words, "web pages that may export over HTTP, https://*.example.com, comma separated"
+    )
+    cors_allowed_headers: tuple[str, ...] = setting(
+        (), _words, "further request headers such pages may send, comma separated"
+    )
     tenant: str = setting("", str, "tenant written on every span received")
     queue_bytes: int = setting(256 * 2**20, size_bytes, "bytes of exports waiting for commit")
     max_request_bytes: int = setting(

@@ -17,6 +17,7 @@ import psutil
 
 from tracer.errors import BadInput, TracerError
 from tracer.ingest.clock import IngestClock
+from tracer.ingest.otlp.cors import Cors
 from tracer.ingest.otlp.decode import decode
 from tracer.ingest.otlp.limits import Limits
 from tracer.ingest.otlp.receivers import Receivers, start_receivers
@@ -240,6 +241,7 @@ def start_service(
             http_port=settings.otlp_http_port,
             limits=limits_of(settings),
             certificates=certificates,
+            cors=Cors(settings.cors_allowed_origins, settings.cors_allowed_headers),
         )
     except BaseException:
         sink.close(0)

@@ -11,7 +11,7 @@ import logging
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from google.protobuf import json_format
@@ -21,6 +21,7 @@ from google.rpc.status_pb2 import Status
 from tracer.errors import TracerError, Unavailable, codes
 from tracer.ingest.commit import Ack
 from tracer.ingest.otlp.compression import CODINGS, decompress, too_large
+from tracer.ingest.otlp.cors import NO_CORS, Cors, is_preflight
 from tracer.ingest.otlp.grpc_server import Identify, Offer
 from tracer.ingest.otlp.limits import Limits
 from tracer.ingest.otlp.otlp_json import request_from_json
@@ -49,7 +50,7 @@ class Reply:
     """One HTTP answer; the content type is that of the request."""
 
     status: int
-    message: Any  # protobuf
+    message: Any  # protobuf, None for no body
     headers: tuple[tuple[str, str], ...] = ()
 
 
@@ -81,11 +82,19 @@ class _Stalled(Exception):
 class OtlpHttp:
     """The ASGI application."""
 
-    def __init__(self, offer: Offer, limits: Limits, *, identify: Identify | None = None) -> None:
+    def __init__(
+        self,
+        offer: Offer,
+        limits: Limits,
+        *,
+        identify: Identify | None = None,
+        cors: Cors = NO_CORS,
+    ) -> None:
         self._offer = offer
         self._limit = limits.request_bytes
         self._read_timeout_s = limits.read_timeout_s
         self._identify = identify
+        self._cors = cors
         self._held_bytes = 0
         self._pool = ThreadPoolExecutor(UNPACKING_THREADS, "tracer-unpack")
 
@@ -105,6 +114,7 @@ class OtlpHttp:
         except Exception as error:  # noqa: BLE001 - the door: the client gets a Status all the same
             _LOG.exception("%s %s failed", asked.method, asked.path)
             reply = _failure(TracerError(f"internal error: {type(error).__name__}"))
+        reply = replace(reply, headers=reply.headers + self._cors.on_every_answer(asked.headers))
         await _send(send, reply, PROTOBUF if asked.media_type == PROTOBUF else JSON)
 
     def close(self) -> None:
@@ -119,6 +129,8 @@ class OtlpHttp:
             return _refused(404, "UNIMPLEMENTED", text)
         if asked.path != PATH:
             return _refused(404, "NOT_FOUND", f"nothing is received here: POST traces to {PATH}")
+        if self._cors.origins and is_preflight(asked.method, asked.headers):
+            return self._preflight(asked)
         if asked.method != "POST":
             text = f"{PATH} takes POST, not {asked.method}"
             return _refused(405, "UNIMPLEMENTED", text, ("Allow", "POST"))
@@ -133,6 +145,13 @@ class OtlpHttp:
             text = "no valid credentials were sent"
             return _refused(401, "UNAUTHENTICATED", text, ("WWW-Authenticate", "Bearer"))
         return None
+
+    def _preflight(self, asked: _Asked) -> Reply:
+        origin = asked.headers["origin"]
+        if not self._cors.allows(origin):
+            text = f"pages of {origin} may not export here: add it with --cors-allowed-origins"
+            return _refused(403, "PERMISSION_DENIED", text)
+        return Reply(204, None, self._cors.on_preflight(asked.headers))
 
     async def _export(self, asked: _Asked, receive: Receive) -> Ack:
         body = await self._read(receive)
@@ -229,11 +248,16 @@ def _refused(status: int, code: str, message: str, *headers: tuple[str, str]) ->
 
 
 async def _send(send: Send, reply: Reply, content_type: str) -> None:
-    if content_type == JSON:
+    if reply.message is None:
+        body = b""
+    elif content_type == JSON:
         body = json_format.MessageToJson(reply.message, indent=None).encode()
     else:
         body = reply.message.SerializeToString()
-    headers = (("Content-Type", content_type), ("Content-Length", str(len(body))), *reply.headers)
+    headers = reply.headers
+    if reply.message is not None:
+        of_body = (("Content-Type", content_type), ("Content-Length", str(len(body))))
+        headers = of_body + headers
     await send(
         {
             "type": "http.response.start",

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from typing import Any
 
+from tracer.ingest.otlp.cors import NO_CORS, Cors
 from tracer.ingest.otlp.grpc_server import GrpcServer, Identify, Offer, start_grpc
 from tracer.ingest.otlp.http_server import HttpServer, serve_http
 from tracer.ingest.otlp.limits import DEFAULT_LIMITS, Limits
@@ -48,6 +49,7 @@ def start_receivers(
     limits: Limits = DEFAULT_LIMITS,
     identify: Identify | None = None,
     certificates: Certificates | None = None,
+    cors: Cors = NO_CORS,
 ) -> Receivers:
     """Listen on both ports (0: any free one); returns once they do.
 
@@ -60,6 +62,7 @@ def start_receivers(
         _start(
             sink.offer,
             (grpc_port, http_port),
+            cors,
             host=host,
             limits=limits,
             identify=identify,
@@ -75,11 +78,11 @@ def start_receivers(
 
 
 async def _start(
-    offer: Offer, ports: tuple[int, int], **shared: Any
+    offer: Offer, ports: tuple[int, int], cors: Cors, **shared: Any
 ) -> tuple[GrpcServer, HttpServer]:
     over_grpc = await start_grpc(offer, port=ports[0], **shared)
     try:
-        over_http = await serve_http(offer, port=ports[1], **shared)
+        over_http = await serve_http(offer, port=ports[1], cors=cors, **shared)
     except BaseException:
         await over_grpc.stop(0)
         raise
