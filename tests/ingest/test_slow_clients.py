@@ -188,3 +188,20 @@ def test_one_connection_has_so_many_calls_at_once() -> None:
             future.set_result(FINE)
         assert [call.result(PATIENCE_S) for call in calls] == [b""] * 3
     running.stop(0)
+
+
+def test_what_the_store_does_not_answer_in_time_may_be_sent_again() -> None:
+    sink = Waiting()
+    running = receivers(sink)
+    answers: list[httpx.Response] = []
+    with open_channel(running) as channel, open_client(running) as client:
+        over_grpc = channel.unary_unary(EXPORT).future(b"", timeout=PATIENCE_S)
+        over_http = threading.Thread(target=lambda: answers.append(post(client, b"")))
+        over_http.start()
+        for _ in range(2):
+            assert sink.arrived.acquire(timeout=PATIENCE_S)
+        running.stop(0.1)
+        over_http.join()
+        assert over_grpc.exception().code() is grpc.StatusCode.UNAVAILABLE
+    assert (answers[0].status_code, answers[0].headers["retry-after"]) == (503, "1")
+    assert Status.FromString(answers[0].content).code == Code.Value("UNAVAILABLE")

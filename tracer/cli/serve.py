@@ -1,13 +1,15 @@
 """`tracer serve`: the one command that knows the web door.
 
-    bind API port -> open store, start receivers -> serve -> signal -> stop API -> drain -> close
+    bind API port -> open store, start receivers -> serve -> signal -> drain -> stop API -> close
 
 The API's port is bound first, so that its real address can stand in the lock of the data
-directory; it answers once everything else runs.
+directory; it answers once everything else runs, and until everything accepted is stored: whoever
+asks meanwhile is told that no more is taken.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -26,12 +28,11 @@ from tracer.errors import BadSetting
 from tracer.settings import Settings, load
 
 if TYPE_CHECKING:
-    import uvicorn
-
     from tracer.ingest.otlp.tls import Certificates
     from tracer.service.serve import Service
 
 API_GRACE_S: Final = 10
+LOOK_S: Final = 0.05  # between looks for a signal
 REACHABLE_AS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 
 
@@ -62,17 +63,14 @@ def command(config: str | None, ports_file: Path | None, **flags: str | None) ->
 
 
 class _Stop:
-    """Whether a signal came, and the server to tell."""
+    """Whether a signal came."""
 
     def __init__(self) -> None:
         self.asked = False
-        self.server: uvicorn.Server | None = None
 
     def ask(self, number: int, frame: FrameType | None) -> None:
         """The signal handler. A second signal changes nothing: what is accepted gets stored."""
         self.asked = True
-        if self.server is not None:
-            self.server.should_exit = True
 
 
 @contextmanager
@@ -125,7 +123,7 @@ def _answer(
     ready: Callable[[], None],
     certificates: Certificates | None,
 ) -> None:
-    """The API in this thread until it is asked to stop."""
+    """The API in this thread, until a stop is asked for and the service has drained."""
     import uvicorn
 
     from api.app import create_app
@@ -138,15 +136,25 @@ def _answer(
             if self.started:
                 ready()
 
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            stop.ask(sig, frame)
+
+        async def main_loop(self) -> None:
+            ticking = asyncio.create_task(super().main_loop())
+            while not stop.asked:
+                await asyncio.sleep(LOOK_S)
+            await asyncio.to_thread(service.drain)
+            self.should_exit = True
+            await ticking
+
     config = http_config(
         create_app(service, settings=settings),
         limits_of(settings),
         certificates,
         timeout_graceful_shutdown=API_GRACE_S,
     )
-    stop.server = Announcing(config)
     if not stop.asked:
-        stop.server.run([listener])
+        Announcing(config).run([listener])
 
 
 def _writable(path: Path) -> None:

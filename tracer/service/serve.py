@@ -96,10 +96,14 @@ class Service:
                     f"the disk is full: {free} bytes free; exports are refused until there is room"
                 )
         stats = self.sink.stats()
-        full = stats.queue_bytes > self.context.settings.queue_bytes * 0.95
+        receivers = "ok"
+        if self.receivers.stopping:
+            receivers = "stopping: no more exports are taken"
+        elif stats.queue_bytes > self.context.settings.queue_bytes * 0.95:
+            receivers = "full: exports are refused until the store catches up"
         parts = {
             "store": store,
-            "receivers": "full: exports are refused until the store catches up" if full else "ok",
+            "receivers": receivers,
             "analysis": "ok" if self.settler.alive() else "stopped",
         }
         return all(state == "ok" for state in parts.values()), parts
@@ -159,10 +163,14 @@ class Service:
         ):
             yield Sample(name, "gauge", meaning, number)
 
-    def close(self) -> None:
-        """Stops taking, finishes what was taken, then lets go of the store."""
+    def drain(self) -> None:
+        """Takes no more; stores and acknowledges what was taken. Questions are still answered."""
         self.receivers.stop(DRAIN_S)
         self.sink.close(DRAIN_S)
+
+    def close(self) -> None:
+        """Drains, then lets go of the store."""
+        self.drain()
         self.settler.close()
         self.store.close()
 

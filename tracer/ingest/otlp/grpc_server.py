@@ -33,23 +33,40 @@ TRACE_SERVICE: Final = "opentelemetry.proto.collector.trace.v1.TraceService"
 PORT_FLAG: Final = "--otlp-grpc-port"
 READ_AT_ONCE: Final = 16  # messages taken from the network at the same time
 LOOKAHEAD_BYTES: Final = 512 << 10
+SETTLE_S: Final = 0.1  # for what is on its way between the library and us when a stop begins
 _SECOND_MS: Final = 1_000
 _LOG = logging.getLogger(__name__)
-Export = Callable[[object, grpc.aio.ServicerContext], Awaitable[bytes]]
 
 
 class GrpcServer:
     """A running server; `port` is the one it really listens on."""
 
-    def __init__(self, server: grpc.aio.Server, port: int, health_of: health.aio.HealthServicer):
+    def __init__(
+        self,
+        server: grpc.aio.Server,
+        port: int,
+        exports: Exports,
+        health_of: health.aio.HealthServicer,
+    ) -> None:
         self.port = port
         self._server = server
+        self._exports = exports
         self._health = health_of
 
     async def stop(self, grace_s: float) -> None:
-        """Take no more calls, answer those there are, for at most `grace_s`."""
+        """Take no more calls, answer the exports there are, for at most `grace_s`.
+
+        Whoever watches health or asks for reflection never ends a call, and is not waited for.
+        """
         await self._health.enter_graceful_shutdown()
-        await self._server.stop(grace_s)
+        stopping = asyncio.create_task(self._server.stop(grace_s))
+        await asyncio.wait((stopping,), timeout=min(grace_s, SETTLE_S))  # begun calls reach us
+        while self._exports.unanswered and not stopping.done():
+            await asyncio.wait((stopping,), timeout=SETTLE_S)
+        if not stopping.done():
+            await asyncio.wait((stopping,), timeout=min(grace_s, SETTLE_S))  # answers leave
+            await self._server.stop(0)
+        await stopping
 
 
 async def start_grpc(
@@ -69,8 +86,9 @@ async def start_grpc(
         interceptors=[Authentication(identify)] if identify else [],
         options=_options(limits),
     )
+    exports = Exports(offer, limits)
     server.add_registered_method_handlers(
-        TRACE_SERVICE, {"Export": grpc.stream_unary_rpc_method_handler(_export(offer, limits))}
+        TRACE_SERVICE, {"Export": grpc.stream_unary_rpc_method_handler(exports.export)}
     )
     health_of = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_of, server)
@@ -90,7 +108,7 @@ async def start_grpc(
             f"{address(host, port)} cannot be listened on: choose another port with {PORT_FLAG}"
         ) from error
     await server.start()
-    return GrpcServer(server, bound, health_of)
+    return GrpcServer(server, bound, exports, health_of)
 
 
 class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[misc]
@@ -122,17 +140,24 @@ async def _unauthenticated(request: bytes, context: grpc.aio.ServicerContext) ->
     raise AssertionError("abort raises")
 
 
-def _export(offer: Offer, limits: Limits) -> Export:
+class Exports:
     """The handler of `Export`. On the wire it is unary; as a streaming one it says when to read.
 
     The library reads no further into a call than its flow control goes until it is asked for the
     message, so what calls hold is bounded by the messages read at once and by the sink.
     """
-    room = asyncio.Semaphore(READ_AT_ONCE)
 
-    async def export(requests: object, context: grpc.aio.ServicerContext) -> bytes:
+    def __init__(self, offer: Offer, limits: Limits) -> None:
+        self.unanswered = 0
+        self._offer = offer
+        self._room = asyncio.Semaphore(READ_AT_ONCE)
+        self._read_timeout_s = limits.read_timeout_s
+
+    async def export(self, requests: object, context: grpc.aio.ServicerContext) -> bytes:
+        """Answer one call."""
+        self.unanswered += 1
         try:
-            answer = offer(await _read(context, room, limits.read_timeout_s))
+            answer = self._offer(await _read(context, self._room, self._read_timeout_s))
             ack = await asyncio.wrap_future(answer)
         except TracerError as error:
             status = rpc_status.to_status(status_of(error))
@@ -143,10 +168,10 @@ def _export(offer: Offer, limits: Limits) -> Export:
         else:
             response: bytes = response_of(ack).SerializeToString() if ack.rejected else b""
             return response
+        finally:
+            self.unanswered -= 1
         await context.abort(status.code, status.details, status.trailing_metadata)
         raise AssertionError("abort raises")
-
-    return export
 
 
 async def _read(

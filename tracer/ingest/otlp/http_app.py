@@ -95,6 +95,7 @@ class OtlpHttp:
         self._read_timeout_s = limits.read_timeout_s
         self._identify = identify
         self._cors = cors
+        self.stopping = False  # then every answer ends its connection
         self._held_bytes = 0
         self._pool = ThreadPoolExecutor(UNPACKING_THREADS, "tracer-unpack")
 
@@ -114,7 +115,10 @@ class OtlpHttp:
         except Exception as error:  # noqa: BLE001 - the door: the client gets a Status all the same
             _LOG.exception("%s %s failed", asked.method, asked.path)
             reply = _failure(TracerError(f"internal error: {type(error).__name__}"))
-        reply = replace(reply, headers=reply.headers + self._cors.on_every_answer(asked.headers))
+        headers = reply.headers + self._cors.on_every_answer(asked.headers)
+        if self.stopping:
+            headers += (("Connection", "close"),)
+        reply = replace(reply, headers=headers)
         await _send(send, reply, PROTOBUF if asked.media_type == PROTOBUF else JSON)
 
     def close(self) -> None:

@@ -30,6 +30,7 @@ class HttpServer:
 
     async def stop(self, grace_s: float) -> None:
         """Take no more requests, answer those there are, for at most `grace_s`."""
+        self._app.stopping = True
         self._server.config.timeout_graceful_shutdown = max(1, math.ceil(grace_s))
         self._server.should_exit = True
         await self._task

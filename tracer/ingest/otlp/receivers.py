@@ -26,6 +26,7 @@ class Receivers:
         self._loop = loop
         self._thread = thread
         self._servers = servers
+        self.stopping = False
         self.grpc_port = servers[0].port
         self.http_port = servers[1].port
 
@@ -34,6 +35,7 @@ class Receivers:
 
         The sink must still be running: it is what answers.
         """
+        self.stopping = True
         if self._loop.is_closed():
             return
         asyncio.run_coroutine_threadsafe(_stop(self._servers, grace_s), self._loop).result()
