@@ -33,7 +33,7 @@ TRACE_SERVICE: Final = "opentelemetry.proto.collector.trace.v1.TraceService"
 PORT_FLAG: Final = "--otlp-grpc-port"
 READ_AT_ONCE: Final = 16  # messages taken from the network at the same time
 LOOKAHEAD_BYTES: Final = 512 << 10
-SETTLE_S: Final = 0.1  # for what is on its way between the library and us when a stop begins
+NEWS_S: Final = 0.1  # in which those who watch health read of a stop
 _SECOND_MS: Final = 1_000
 _LOG = logging.getLogger(__name__)
 
@@ -41,32 +41,39 @@ _LOG = logging.getLogger(__name__)
 class GrpcServer:
     """A running server; `port` is the one it really listens on."""
 
-    def __init__(
-        self,
-        server: grpc.aio.Server,
-        port: int,
-        exports: Exports,
-        health_of: health.aio.HealthServicer,
-    ) -> None:
+    def __init__(self, server: grpc.aio.Server, port: int, health_of: Health) -> None:
         self.port = port
         self._server = server
-        self._exports = exports
         self._health = health_of
 
     async def stop(self, grace_s: float) -> None:
-        """Take no more calls, answer the exports there are, for at most `grace_s`.
-
-        Whoever watches health or asks for reflection never ends a call, and is not waited for.
-        """
+        """Take no more calls, answer those there are, for at most `grace_s`."""
         await self._health.enter_graceful_shutdown()
         stopping = asyncio.create_task(self._server.stop(grace_s))
-        await asyncio.wait((stopping,), timeout=min(grace_s, SETTLE_S))  # begun calls reach us
-        while self._exports.unanswered and not stopping.done():
-            await asyncio.wait((stopping,), timeout=SETTLE_S)
-        if not stopping.done():
-            await asyncio.wait((stopping,), timeout=min(grace_s, SETTLE_S))  # answers leave
-            await self._server.stop(0)
+        await asyncio.sleep(min(grace_s, NEWS_S))
+        self._health.stopped.set()
         await stopping
+
+
+class Health(health.aio.HealthServicer):  # type: ignore[misc]
+    """Whoever watches would never end the call, and a stop would wait for it in vain."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stopped = asyncio.Event()
+
+    async def Watch(
+        self, request: health_pb2.HealthCheckRequest, context: grpc.aio.ServicerContext
+    ) -> None:
+        """Changes until the end."""
+        watching = asyncio.create_task(super().Watch(request, context))
+        stopped = asyncio.create_task(self.stopped.wait())
+        try:
+            await asyncio.wait((watching, stopped), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            watching.cancel()
+            stopped.cancel()
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "the server is stopping")
 
 
 async def start_grpc(
@@ -90,7 +97,7 @@ async def start_grpc(
     server.add_registered_method_handlers(
         TRACE_SERVICE, {"Export": grpc.stream_unary_rpc_method_handler(exports.export)}
     )
-    health_of = health.aio.HealthServicer()
+    health_of = Health()
     health_pb2_grpc.add_HealthServicer_to_server(health_of, server)
     for service in ("", TRACE_SERVICE):
         await health_of.set(service, health_pb2.HealthCheckResponse.SERVING)
@@ -108,7 +115,7 @@ async def start_grpc(
             f"{address(host, port)} cannot be listened on: choose another port with {PORT_FLAG}"
         ) from error
     await server.start()
-    return GrpcServer(server, bound, exports, health_of)
+    return GrpcServer(server, bound, health_of)
 
 
 class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[misc]
@@ -148,14 +155,12 @@ class Exports:
     """
 
     def __init__(self, offer: Offer, limits: Limits) -> None:
-        self.unanswered = 0
         self._offer = offer
         self._room = asyncio.Semaphore(READ_AT_ONCE)
         self._read_timeout_s = limits.read_timeout_s
 
     async def export(self, requests: object, context: grpc.aio.ServicerContext) -> bytes:
         """Answer one call."""
-        self.unanswered += 1
         try:
             answer = self._offer(await _read(context, self._room, self._read_timeout_s))
             ack = await asyncio.wrap_future(answer)
@@ -168,8 +173,6 @@ class Exports:
         else:
             response: bytes = response_of(ack).SerializeToString() if ack.rejected else b""
             return response
-        finally:
-            self.unanswered -= 1
         await context.abort(status.code, status.details, status.trailing_metadata)
         raise AssertionError("abort raises")
 
