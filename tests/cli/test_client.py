@@ -16,7 +16,7 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 
 def remote(answer: Answer) -> Remote:
-    return Remote("http://tracer.example:8000/", transport=httpx.MockTransport(answer))
+    return Remote("http://tracer.example:8000/", httpx.MockTransport(answer))
 
 
 @pytest.mark.parametrize("kind", errors.CODES, ids=lambda kind: kind.__name__)

@@ -77,6 +77,8 @@ def test_commands_ask_it_with_options_or_variables(
     words = [word for pair in flags.items() for word in pair]
     by_flag = command("services", "--json", "--server", url(server), *words)
     by_lock = command("services", "--json", "--data", str(server.data), **shown(parties))
+    health = command("health", "--server", url(server), **shown(parties))
+    assert (health.returncode, health.stderr) == (0, "")
     for done in (by_flag, by_lock):
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["schema"] == "tracer.services/1"

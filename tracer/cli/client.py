@@ -35,7 +35,7 @@ class Remote:
     """A tracer at a URL. Raises Unavailable when it cannot be reached, BadInput for no URL."""
 
     def __init__(
-        self, url: str, trust: Trust = NONE, transport: httpx.BaseTransport | None = None
+        self, url: str, transport: httpx.BaseTransport | None = None, trust: Trust = NONE
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:

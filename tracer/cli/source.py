@@ -94,7 +94,7 @@ def open_source(
             return
     from tracer.cli.client import Remote
 
-    with Remote(url, trust()) as remote:
+    with Remote(url, trust=trust()) as remote:
         yield remote
 
 
