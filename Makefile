@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: setup demo serve test check bench interop crash format clean
+.PHONY: setup demo serve test check bench interop crash soak format clean
 
 setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -40,6 +40,9 @@ interop: setup   ## real SDKs in Node.js and Python, every protocol, read back a
 
 crash: setup     ## kill -9 under load, again and again: nothing acknowledged is lost
 	$(BIN)/python -m tests.soak.kill $(ARGS)
+
+soak: setup      ## ten minutes at 100k spans/s, ten kill -9, a full disk; a table each
+	$(BIN)/python -m tests.soak.run $(ARGS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

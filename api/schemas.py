@@ -121,6 +121,7 @@ class Health(Document):
     """Whether it works, and the truth about each part."""
 
     ready: bool
+    status: str
     parts: dict[str, str]
 
 

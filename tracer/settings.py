@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tracer.errors import BadQuery, BadSetting
@@ -58,6 +59,23 @@ def _log_level(text: str) -> str:
     folded = text.strip().lower()
     if folded not in ("debug", "info", "warning", "error"):
         raise ValueError("must be debug, info, warning or error")
+    return folded
+
+
+def _endpoint(text: str) -> str:
+    parts = urlsplit(text.strip())
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.username):
+        raise ValueError(
+            "must be an OTLP endpoint such as http://127.0.0.1:4317 (gRPC) or "
+            "http://127.0.0.1:4318/v1/traces (HTTP); credentials go into OTEL_EXPORTER_OTLP_HEADERS"
+        )
+    return text.strip()
+
+
+def _log_format(text: str) -> str:
+    folded = text.strip().lower()
+    if folded not in ("text", "json"):
+        raise ValueError("must be text or json")
     return folded
 
 
@@ -144,6 +162,10 @@ class Settings:
     retention_hours: int = setting(400 * DAY_NS, duration_ns, "how long hourly histograms live")
     timezone: str = setting("UTC", _zone, "zone in which hours of the week are compared")
     log_level: str = setting("info", _log_level, "debug, info, warning or error")
+    log_format: str = setting("text", _log_format, "text for people, json for machines")
+    self_trace: str = setting(
+        "", _endpoint, "OTLP endpoint that is sent spans of tracer's own work"
+    )
 
     def __post_init__(self) -> None:
         if self.durability not in ("process", "disk"):

@@ -146,7 +146,7 @@ def test_it_says_that_it_drains_and_finishes_what_was_begun(tmp_path: Path) -> N
             wait_until_begun(server)
             server.popen.terminate()
             assert next(watched).status == health_pb2.HealthCheckResponse.NOT_SERVING
-            assert readiness(server) == (503, "stopping: no more exports are taken")
+            assert readiness(server) == 503
             with pytest.raises(OSError):
                 until_refused(server.ports["otlp_http"])
             begun.sendall(body[100:])
@@ -166,9 +166,8 @@ def wait_until_begun(server: Server) -> None:
         assert send(b"") == ""
 
 
-def readiness(server: Server) -> tuple[int, str]:
-    answer = httpx.get(f"{server.url}/api/v1/health/ready", trust_env=False)
-    return answer.status_code, answer.json()["parts"]["receivers"]
+def readiness(server: Server) -> int:
+    return httpx.get(f"{server.url}/api/v1/health/ready", trust_env=False).status_code
 
 
 def until_refused(port: int) -> None:

@@ -58,11 +58,16 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=20_000)
     parser.add_argument("--seed", type=int, default=time.time_ns() % 100_000)
     args = parser.parse_args()
-    sys.stdout.write(f"seed {args.seed}, {args.rounds} kills, {args.rate:.0f} spans/s wanted\n")
+    return kill(args.rounds, args.rate, args.seed)
+
+
+def kill(rounds: int, rate: float, seed: int) -> int:
+    """The exit code; prints what happened."""
+    sys.stdout.write(f"seed {seed}, {rounds} kills, {rate:.0f} spans/s wanted\n")
     run = Run()
     with tempfile.TemporaryDirectory(prefix="crash-") as name:
         directory = Path(name)
-        exported = kill_and_export(directory, args.rounds, args.rate, args.seed, run)
+        exported = kill_and_export(directory, rounds, rate, seed, run)
         entries = list(ledger.read(directory / "ledger"))
         found = stored.examine(directory / "data")
     judged = verdict.judge(run.kills_ns, entries, exported, found)
@@ -75,15 +80,15 @@ def main() -> int:
 def kill_and_export(directory: Path, rounds: int, rate: float, seed: int, run: Run) -> Counter[str]:
     """All rounds; how often each span is in an export, read while the last server runs."""
     moments = random.Random(seed)
-    port = _free_port()
+    port = free_port()
     with sending(directory, port, rate, seed) as sender:
         for _ in range(rounds):
-            with _serving(directory, port) as server:
+            with serving_on(directory, port) as server:
                 _kill(server, moments.uniform(*BUSY_S), run)
             time.sleep(moments.uniform(*AWAY_S))
-        with _serving(directory, port) as server:
+        with serving_on(directory, port) as server:
             time.sleep(LAST_S)
-            _end(sender, run)
+            end(sender, run)
             ended_s = time.time()
             exported = export(server)
             if not settled(server, ended_s):
@@ -95,7 +100,7 @@ def kill_and_export(directory: Path, rounds: int, rate: float, seed: int, run: R
     return exported
 
 
-def _free_port() -> str:
+def free_port() -> str:
     """A port that every server of the run listens on, so that the sender finds it again."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -103,7 +108,7 @@ def _free_port() -> str:
 
 
 @contextmanager
-def _serving(directory: Path, port: str) -> Iterator[Server]:
+def serving_on(directory: Path, port: str) -> Iterator[Server]:
     (directory / "ports.json").unlink(missing_ok=True)  # a killed server leaves its own
     with serving(directory, *FLAGS, "--otlp-grpc-port", port) as server:
         yield server
@@ -137,7 +142,7 @@ def sending(
         popen.wait()
 
 
-def _end(sender: subprocess.Popen[bytes], run: Run) -> None:
+def end(sender: subprocess.Popen[bytes], run: Run) -> None:
     """No more traces; waits until all that were made are acknowledged."""
     _, errors = sender.communicate(timeout=SENDER_S)
     if sender.returncode:
@@ -176,7 +181,7 @@ def settled(server: Server, ended_s: float) -> bool:
 
 def _progress(server: Server) -> str:
     """The counters and the lag of analysis, as the server says them."""
-    told = ("tracer_traces_analysed", "tracer_minutes_rolled_up", "tracer_analysis_lag")
+    told = ("tracer_traces_analysed", "tracer_rollups", "tracer_analysis_lag")
     lines = httpx.get(f"{server.url}/metrics", timeout=SENDER_S).text.splitlines()
     return "\n".join(line for line in lines if line.startswith(told))
 

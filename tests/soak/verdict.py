@@ -13,7 +13,7 @@ from tracer.report.tables import Column, draw, table
 
 SHOWN: Final = 5  # of each sort of problem
 _TITLES: Final = (
-    *("round", "killed after s", "acknowledged", "retried", "stored", "lost", "read twice"),
+    *("round", "", "acknowledged", "retried", "stored", "lost", "read twice"),
     *("facts", "facts differ", "minutes", "minutes differ"),
 )
 
@@ -78,8 +78,8 @@ def judge(
     return Judged(rounds, len(found.minutes), len(found.wrong_minutes), merged, problems)
 
 
-def drawn(judged: Judged, lived_s: Sequence[float]) -> str:
-    """The table: one line a round, and all of them."""
+def drawn(judged: Judged, lived_s: Sequence[float], ends_with: str = "killed after s") -> str:
+    """The table: one line a round, and all of them; `ends_with` says how a round ends."""
     lines: list[Sequence[object]] = [
         (number + 1, f"{lived_s[number]:.2f}" if number < len(lived_s) else "not", *_cells(one))
         for number, one in enumerate(judged.rounds)
@@ -88,7 +88,7 @@ def drawn(judged: Judged, lived_s: Sequence[float]) -> str:
     total = Round(*(sum(getattr(one, name) for one in judged.rounds) for name in names))
     lines = [(*line, "", "") for line in lines]
     lines.append(("all", "", *_cells(total), judged.minutes, judged.wrong_minutes))
-    columns = [Column(title, is_number=True) for title in _TITLES]
+    columns = [Column(title or ends_with, is_number=True) for title in _TITLES]
     told = f"{judged.merged} spans were stored more than once by retries, and are read once\n"
     return draw([table(columns, lines)], width=140, colour=False) + told
 

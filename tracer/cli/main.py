@@ -44,7 +44,6 @@ SERVER_PARTS: Final = frozenset(
         "lz4",
         "networkx",
         "prometheus_client",
-        "psutil",
         "starlette",
         "uvicorn",
     )

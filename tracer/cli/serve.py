@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import socket
@@ -24,12 +25,14 @@ import click
 
 from tracer.cli.output import note
 from tracer.cli.settings_flags import settings_flags
-from tracer.errors import BadSetting
+from tracer.errors import BadSetting, TracerError, codes
 from tracer.settings import Settings, load
 
 if TYPE_CHECKING:
     from tracer.ingest.otlp.tls import Certificates
     from tracer.service.serve import Service
+
+log = logging.getLogger("tracer.serve")
 
 API_GRACE_S: Final = 10
 LOOK_S: Final = 0.05  # between looks for a signal
@@ -44,7 +47,7 @@ REACHABLE_AS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the ports to this file as JSON once ready (port 0 picks a free one).",
 )
-def command(config: str | None, ports_file: Path | None, **flags: str | None) -> None:
+def command(config: str | None, ports_file: Path | None, **flags: str | None) -> int:
     """Receive traces, analyse them and answer questions, in one process.
 
     Every flag is also a variable (--api-port is TRACER_API_PORT) and a key of the settings file
@@ -53,13 +56,20 @@ def command(config: str | None, ports_file: Path | None, **flags: str | None) ->
     Example: tracer serve --data ./data --otlp-grpc-port 4317
     """
     settings = load(flags, os.environ, config)
-    from tracer.telemetry import configure_logging
+    from tracer.telemetry.log import configure_logging
 
-    configure_logging(settings.log_level)
-    if ports_file:
-        _writable(ports_file)
-    with _until_signal() as stop:
-        _serve(settings, ports_file, stop)
+    configure_logging(settings.log_level, settings.log_format)
+    try:
+        if ports_file:
+            _writable(ports_file)
+        with _until_signal() as stop:
+            _serve(settings, ports_file, stop)
+    except TracerError as error:
+        if settings.log_format == "text":
+            raise
+        log.critical("%s", error)  # whoever reads JSON reads nothing else
+        return codes(error).exit
+    return 0
 
 
 class _Stop:
@@ -99,7 +109,8 @@ def _serve(settings: Settings, ports_file: Path | None, stop: _Stop) -> None:
         try:
 
             def ready() -> None:
-                note(
+                say = note if settings.log_format == "text" else log.info
+                say(
                     f"tracer is ready: API {api_url}, "
                     f"OTLP/gRPC {address(shown_host, service.grpc_port)}, "
                     f"OTLP/HTTP {scheme}://{address(shown_host, service.http_port)}/v1/traces"
@@ -131,6 +142,11 @@ def _answer(
     from tracer.service.serve import limits_of
 
     class Announcing(uvicorn.Server):
+        """Tells when it is up; a signal ends it once the receivers have answered what they took.
+
+        Until then it answers, above all that it is not ready.
+        """
+
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:

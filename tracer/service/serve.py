@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Iterator
+import uuid
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import psutil
-
-from tracer.errors import BadInput, TracerError
+from tracer.errors import BadInput
 from tracer.ingest.clock import IngestClock
+from tracer.ingest.commit import BlockDone, Watch
 from tracer.ingest.otlp.cors import Cors
 from tracer.ingest.otlp.decode import decode
 from tracer.ingest.otlp.limits import Limits
@@ -26,17 +25,23 @@ from tracer.ingest.redact import SECRET_KEYS
 from tracer.ingest.sink import Sink, SinkSettings
 from tracer.ingest.steps import IMPORT_STEPS, Arrivals, StepSettings, apply
 from tracer.service.context import Context
+from tracer.service.health import Health, HealthCheck
+from tracer.service.metrics import add_figures
+from tracer.service.monitor import Monitor
 from tracer.service.settle import SETTLED_UNTIL, Rules, Settler
+from tracer.service.watching import Question, Watchers
+from tracer.service.writes import Writes
 from tracer.settings import Settings
-from tracer.store.engine import free_bytes
-from tracer.store.facts import read_state
+from tracer.store.engine import Engine
+from tracer.store.facts import read_state, write_state
 from tracer.store.store import Store, open_store
 from tracer.store.writer import write_spans
-from tracer.telemetry import Sample, exposition
+from tracer.telemetry.meters import exposition, new_meters
+from tracer.telemetry.self_trace import open_self_trace
 
 DRAIN_S = 15.0
+TRIED = "tried_ns"  # a row written only to see whether rows can be written
 BUSY_BYTES = 16 * 2**20  # more than a block waits: analysis gives way to receivers
-ROOM_BYTES = 64 * 2**20  # less free disk takes no block (min_free_disk_bytes_to_perform_insert)
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,9 @@ class Service:
     sink: Sink
     settler: Settler
     receivers: Receivers
+    watchers: Watchers
+    health: HealthCheck
+    monitor: Monitor
 
     @property
     def grpc_port(self) -> int:
@@ -82,103 +90,44 @@ class Service:
             "reasons": sorted({some.reason for some in arrivals.rejected}),
         }
 
-    def ready(self) -> tuple[bool, dict[str, str]]:
-        """Whether exports are stored and questions answered now, and the truth about each part."""
-        try:
-            self.store.engine.rows("SELECT 1")
-            store = "ok"
-        except TracerError as error:
-            store = str(error)
-        if not self.context.settings.store:
-            free = free_bytes(Path(self.context.settings.data))
-            if free < ROOM_BYTES:
-                store = (
-                    f"the disk is full: {free} bytes free; exports are refused until there is room"
-                )
-        stats = self.sink.stats()
-        receivers = "ok"
-        if self.receivers.stopping:
-            receivers = "stopping: no more exports are taken"
-        elif stats.queue_bytes > self.context.settings.queue_bytes * 0.95:
-            receivers = "full: exports are refused until the store catches up"
-        parts = {
-            "store": store,
-            "receivers": receivers,
-            "analysis": "ok" if self.settler.alive() else "stopped",
-        }
-        return all(state == "ok" for state in parts.values()), parts
+    def ready(self) -> Health:
+        """Whether exports are stored and questions answered now; within two seconds."""
+        return self.health.ready()
+
+    def live(self) -> Health:
+        """Whether it works at all; if not, only a restart helps."""
+        return self.health.live()
 
     def metrics(self) -> bytes:
         """Own telemetry in the Prometheus text format."""
-        return exposition(self._samples())
+        return exposition(self.watchers.meters)
 
-    def _samples(self) -> Iterator[Sample]:
-        stats, progress = self.sink.stats(), self.settler.progress
-        yield Sample(
-            "tracer_spans_accepted",
-            "counter",
-            "Spans stored and acknowledged",
-            stats.accepted_spans,
-        )
-        for reason, count in sorted(stats.rejected_spans.items()):
-            yield Sample(
-                "tracer_spans_rejected",
-                "counter",
-                "Invalid spans, told to the sender by partial_success",
-                count,
-                {"reason": reason},
-            )
-        for reason, count in sorted(stats.refused_requests.items()):
-            yield Sample(
-                "tracer_requests_refused",
-                "counter",
-                "Exports answered with an error",
-                count,
-                {"reason": reason},
-            )
-        for name, meaning, value in (
-            (
-                "tracer_requests_committed",
-                "Exports stored and acknowledged",
-                stats.committed_requests,
-            ),
-            ("tracer_requests_repeated", "Retried exports answered once", stats.repeated_requests),
-            ("tracer_commits", "Blocks written", stats.commits),
-            ("tracer_traces_analysed", "Traces turned into facts", progress.traces),
-            ("tracer_spans_analysed", "Spans read by analysis", progress.spans),
-            ("tracer_minutes_rolled_up", "Minutes rolled up", progress.minutes),
-            ("tracer_analysis_failures", "Analysis steps that must repeat", progress.failures),
-        ):
-            yield Sample(name, "counter", meaning, value)
-        for name, meaning, number in (
-            ("tracer_queue_bytes", "Bytes accepted and not stored yet", float(stats.queue_bytes)),
-            ("tracer_commit_seconds", "Duration of the last commit", stats.commit_s),
-            ("tracer_block_rows", "Spans in the last commit", float(stats.block_rows)),
-            (
-                "tracer_analysis_lag_seconds",
-                "Age of the oldest trace waiting",
-                progress.lag_ns / 1e9,
-            ),
-            ("tracer_resident_bytes", "Resident memory", float(psutil.Process().memory_info().rss)),
-        ):
-            yield Sample(name, "gauge", meaning, number)
+    def asked(self, question: Question) -> None:
+        """A question was answered by the web door."""
+        self.watchers.question(question)
 
     def drain(self) -> None:
-        """Takes no more; stores and acknowledges what was taken. Questions are still answered."""
+        """Not ready from now on; takes no new exports and answers those it took."""
+        self.monitor.end()
+        self.watchers.close()
+        self.health.draining = True
         self.receivers.stop(DRAIN_S)
-        self.sink.close(DRAIN_S)
 
     def close(self) -> None:
-        """Drains, then lets go of the store."""
+        """Stops taking, finishes what was taken, then lets go of the store."""
         self.drain()
+        self.monitor.close()
+        self.sink.close(DRAIN_S)
         self.settler.close()
         self.store.close()
 
 
-def step_settings(settings: Settings) -> StepSettings:
+def step_settings(settings: Settings, own_instance: str = "") -> StepSettings:
     """The ingest steps as the settings want them."""
     return StepSettings(
-        retention_ns=settings.retention_raw, secret_keys=SECRET_KEYS + settings.redact_keys
+        retention_ns=settings.retention_raw,
+        secret_keys=SECRET_KEYS + settings.redact_keys,
+        own_instance=own_instance,
     )
 
 
@@ -203,6 +152,19 @@ def rules(settings: Settings) -> Rules:
     )
 
 
+def _write_row(engine: Engine) -> None:
+    now_ns = time.time_ns()
+    write_state(engine, TRIED, now_ns, version_ns=now_ns)
+
+
+def _all(*watches: Watch) -> Watch:
+    def watch(done: BlockDone) -> None:
+        for one in watches:
+            one(done)
+
+    return watch
+
+
 def certificates_of(settings: Settings) -> Certificates | None:
     """For all listeners, None without TLS. Raises BadSetting when the files cannot be used."""
     if not settings.tls_cert:
@@ -217,23 +179,31 @@ def start_service(
 
     Raises PathInUse, Unavailable (a port is taken) or BadSetting; nothing keeps running then.
     """
-    store = open_store(settings, api_url=api_url)
-    try:
+    return start_on(open_store(settings, api_url=api_url), settings, certificates)
+
+
+def start_on(store: Store, settings: Settings, certificates: Certificates | None = None) -> Service:
+    """Everything around an open store, which it owns from here on, also when it raises."""
+    instance = uuid.uuid4().hex
+    with ExitStack() as undo:
+        undo.callback(store.close)
+        self_trace = open_self_trace(settings.self_trace, instance) if settings.self_trace else None
+        watchers = Watchers(new_meters(), self_trace)
+        undo.callback(watchers.close)
+        writes = Writes(lambda: _write_row(store.engine))
         now_ns = IngestClock(read_state(store.engine, SETTLED_UNTIL) + 1)
         sink = Sink(
             decode=functools.partial(decode, tenant=settings.tenant),
-            write=functools.partial(write_spans, store.engine),
-            step_settings=step_settings(settings),
+            write=writes.around(functools.partial(write_spans, store.engine)),
+            step_settings=step_settings(settings, instance),
             settings=SinkSettings(
                 queue_bytes=settings.queue_bytes, block_rows=settings.max_block_rows
             ),
             now_ns=now_ns,
             wall_ns=time.time_ns,
+            watch=_all(writes.watch, watchers.block),
         )
-    except BaseException:
-        store.close()
-        raise
-    try:
+        undo.callback(sink.close, 0)
         settler = Settler(
             store.engine,
             rules(settings),
@@ -241,6 +211,10 @@ def start_service(
             horizon_ns=sink.horizon_ns,
             is_busy=lambda: sink.stats().queue_bytes > BUSY_BYTES,
             wall_ns=time.time_ns,
+            watch=watchers.step,
+        )
+        health = HealthCheck(
+            sink=sink, settler=settler, engine=store.engine, writes=writes, settings=settings
         )
         receivers = start_receivers(
             sink,
@@ -250,10 +224,19 @@ def start_service(
             limits=limits_of(settings),
             certificates=certificates,
             cors=Cors(settings.cors_allowed_origins, settings.cors_allowed_headers),
+            watch=watchers.visit,
         )
-    except BaseException:
-        sink.close(0)
-        store.close()
-        raise
+        undo.pop_all()
     settler.start()
-    return Service(Context(store.engine, settings, time.time_ns), store, sink, settler, receivers)
+    context = Context(store.engine, settings, time.time_ns)
+    monitor = Monitor(health.ready, receivers.tell_ready)
+    monitor.start()
+    add_figures(
+        watchers.meters,
+        sink=sink,
+        settler=settler,
+        engine=store.engine,
+        health=lambda: health.ready() if health.draining else monitor.last,
+        settings=settings,
+    )
+    return Service(context, store, sink, settler, receivers, watchers, health, monitor)

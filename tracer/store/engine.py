@@ -11,7 +11,7 @@ import queue
 import re
 import shutil
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +23,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from tracer.errors import BadSetting, StoreFailure, TracerError, Unavailable
 
 READERS = 4
+ASIDE_S = 2  # longest question of health and metrics
 DATABASE = "tracer"
 # Engine defaults are made for servers with the machine to themselves.
 CACHES = {
@@ -92,6 +93,7 @@ class Engine:
             first.database = database
         self._writer = first
         self._writing = threading.Lock()
+        self._asides: list[Aside] = []
         self._readers: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(READERS):
             self._readers.put(None)  # opened on first use
@@ -128,28 +130,71 @@ class Engine:
             ).result_rows
             return result
 
+    def aside(self) -> Aside:
+        """A handle apart from the pool, for health and metrics; closed with the engine."""
+        self._asides.append(Aside(self._open_reader))
+        return self._asides[-1]
+
+    def busy_readers(self) -> int:
+        """How many questions are being answered; `READERS` means that the next one waits."""
+        return READERS - self._readers.qsize()
+
+    def _open_reader(self) -> Any:
+        reader = clickhouse_connect.get_client(**self._connect, settings=SESSION_SETTINGS)
+        reader.database = self._database
+        return reader
+
     @contextlib.contextmanager
     def _reader(self) -> Iterator[Any]:
         reader = self._readers.get()
         try:
             if reader is None:
                 with _speaking():
-                    reader = clickhouse_connect.get_client(
-                        **self._connect, settings=SESSION_SETTINGS
-                    )
-                    reader.database = self._database
+                    reader = self._open_reader()
             yield reader
         finally:
             self._readers.put(reader)
 
     def close(self) -> None:
         """Waits for running calls, then closes every handle."""
+        for aside in self._asides:
+            aside.close()
         for _ in range(READERS):
             reader = self._readers.get()
             if reader is not None:
                 reader.close()
         with self._writing:
             self._writer.close()
+
+
+class Aside:
+    """One handle for small questions that must be answered while all readers are busy."""
+
+    def __init__(self, connect: Callable[[], Any]) -> None:
+        self._connect = connect
+        self._asking = threading.Lock()
+        self._handle: Any = None
+        self._closed = False
+
+    def rows(self, sql: str) -> Sequence[Sequence[Any]]:
+        """Rows as Python values; the engine gives up after `ASIDE_S`."""
+        with self._asking, _speaking():
+            if self._closed:
+                raise Unavailable("the store is closed")
+            if self._handle is None:
+                self._handle = self._connect()
+            result: Sequence[Sequence[Any]] = self._handle.query(
+                sql, settings={"max_execution_time": ASIDE_S}
+            ).result_rows
+            return result
+
+    def close(self) -> None:
+        """Waits for the running question."""
+        with self._asking:
+            self._closed = True
+            if self._handle is not None:
+                self._handle.close()
+                self._handle = None
 
 
 @contextlib.contextmanager
@@ -191,6 +236,15 @@ def open_server(url: str) -> Engine:
     return Engine(connect, parts.path.strip("/") or DATABASE)
 
 
+def disk_bytes(directory: Path) -> tuple[int, int]:
+    """Free and all bytes of the disk that holds `directory`; raises Unavailable without one."""
+    try:
+        usage = shutil.disk_usage(directory)
+    except OSError as error:
+        raise Unavailable(f"the data directory {str(directory)!r}: {error.strerror}") from error
+    return usage.free, usage.total
+
+
 def free_bytes(directory: Path) -> int:
     """Free bytes on the disk that holds `directory`."""
-    return shutil.disk_usage(directory).free
+    return disk_bytes(directory)[0]

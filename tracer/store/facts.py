@@ -29,9 +29,12 @@ _COUNTS = {
 }
 
 
-def write_facts(engine: Engine, facts: TraceFacts, *, version_ns: int) -> list[int]:
+def write_facts(
+    engine: Engine, facts: TraceFacts, *, version_ns: int, are_new: bool = False
+) -> list[int]:
     """Replaces what is known of every trace in `facts`; gives the starts of roots taken back.
 
+    `are_new`: nothing is known of any of them, and need not be looked for.
     The paths are written first, so that no fact names a path that nobody knows.
     """
     if len(facts) == 0:
@@ -39,7 +42,7 @@ def write_facts(engine: Engine, facts: TraceFacts, *, version_ns: int) -> list[i
     _write_paths(engine, facts.paths, version_ns)
     trace_id = hex_text(facts.trace_hi, facts.trace_lo)
     table = _table(facts, trace_id, version_ns)
-    gone = _gone(engine, table, version_ns)
+    gone = None if are_new else _gone(engine, table, version_ns)
     if gone is not None:
         table = pa.concat_tables([table, gone.select(table.schema.names).cast(table.schema)])
     engine.insert("tracer_facts", table, ANY_PARTITIONS)

@@ -20,6 +20,7 @@ from grpc_status import rpc_status
 
 from tracer.errors import BadInput, TracerError, Unavailable
 from tracer.ingest.commit import Ack
+from tracer.ingest.otlp.door import GRPC, Visit, Watch, nobody, visit
 from tracer.ingest.otlp.limits import Limits
 from tracer.ingest.otlp.listen import address, listening_socket
 from tracer.ingest.otlp.status import response_of, status_of
@@ -45,6 +46,12 @@ class GrpcServer:
         self.port = port
         self._server = server
         self._health = health_of
+
+    async def tell_ready(self, ready: bool) -> None:
+        """What the health service answers from now on."""
+        kinds = health_pb2.HealthCheckResponse
+        for service in ("", TRACE_SERVICE):
+            await self._health.set(service, kinds.SERVING if ready else kinds.NOT_SERVING)
 
     async def stop(self, grace_s: float) -> None:
         """Take no more calls, answer those there are, for at most `grace_s`."""
@@ -84,23 +91,22 @@ async def start_grpc(
     limits: Limits,
     identify: Identify | None = None,
     certificates: Certificates | None = None,
+    watch: Watch = nobody,
 ) -> GrpcServer:
     """Serve TraceService, health and reflection on the running event loop.
 
     Raises Unavailable when the port is taken.
     """
     server = grpc.aio.server(
-        interceptors=[Authentication(identify)] if identify else [],
+        interceptors=[Authentication(identify, watch)] if identify else [],
         options=_options(limits),
     )
-    exports = Exports(offer, limits)
+    exports = Exports(offer, limits, watch)
     server.add_registered_method_handlers(
         TRACE_SERVICE, {"Export": grpc.stream_unary_rpc_method_handler(exports.export)}
     )
     health_of = Health()
     health_pb2_grpc.add_HealthServicer_to_server(health_of, server)
-    for service in ("", TRACE_SERVICE):
-        await health_of.set(service, health_pb2.HealthCheckResponse.SERVING)
     names = (TRACE_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
     listening_socket(host, port, PORT_FLAG).close()  # the library's own error does not say why
@@ -115,14 +121,17 @@ async def start_grpc(
             f"{address(host, port)} cannot be listened on: choose another port with {PORT_FLAG}"
         ) from error
     await server.start()
-    return GrpcServer(server, bound, health_of)
+    running = GrpcServer(server, bound, health_of)
+    await running.tell_ready(True)
+    return running
 
 
 class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[misc]
     """Refuses calls of TraceService from callers that `identify` does not know."""
 
-    def __init__(self, identify: Identify) -> None:
+    def __init__(self, identify: Identify, watch: Watch = nobody) -> None:
         self._identify = identify
+        self._refuse = grpc.unary_unary_rpc_method_handler(_unauthenticated(watch))
 
     async def intercept_service(
         self,
@@ -137,14 +146,20 @@ class Authentication(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         }
         asks_for_traces = handler_call_details.method.startswith(f"/{TRACE_SERVICE}/")
         if asks_for_traces and self._identify(metadata) is None:
-            return grpc.unary_unary_rpc_method_handler(_unauthenticated)
+            return self._refuse
         return await continuation(handler_call_details)
 
 
-async def _unauthenticated(request: bytes, context: grpc.aio.ServicerContext) -> bytes:
-    del request
-    await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no valid credentials were sent")
-    raise AssertionError("abort raises")
+def _unauthenticated(
+    watch: Watch,
+) -> Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]:
+    async def refuse(request: bytes, context: grpc.aio.ServicerContext) -> bytes:
+        with visit(watch, GRPC) as one:
+            one.request_bytes, one.refused = len(request), "unauthenticated"
+        await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no valid credentials were sent")
+        raise AssertionError("abort raises")
+
+    return refuse
 
 
 class Exports:
@@ -154,27 +169,36 @@ class Exports:
     message, so what calls hold is bounded by the messages read at once and by the sink.
     """
 
-    def __init__(self, offer: Offer, limits: Limits) -> None:
+    def __init__(self, offer: Offer, limits: Limits, watch: Watch = nobody) -> None:
         self._offer = offer
+        self._watch = watch
         self._room = asyncio.Semaphore(READ_AT_ONCE)
         self._read_timeout_s = limits.read_timeout_s
 
     async def export(self, requests: object, context: grpc.aio.ServicerContext) -> bytes:
         """Answer one call."""
-        try:
-            answer = self._offer(await _read(context, self._room, self._read_timeout_s))
-            ack = await asyncio.wrap_future(answer)
-        except TracerError as error:
-            status = rpc_status.to_status(status_of(error))
-        except Exception as error:  # noqa: BLE001 - the door: the client gets a Status all the same
-            _LOG.exception("%s failed", TRACE_SERVICE)
-            failure = TracerError(f"internal error: {type(error).__name__}")
-            status = rpc_status.to_status(status_of(failure))
-        else:
-            response: bytes = response_of(ack).SerializeToString() if ack.rejected else b""
-            return response
-        await context.abort(status.code, status.details, status.trailing_metadata)
-        raise AssertionError("abort raises")
+        with visit(self._watch, GRPC) as one:
+            try:
+                ack = one.accept(await self._stored(context, one))
+            except TracerError as error:
+                one.refuse(error)
+                status = rpc_status.to_status(status_of(error))
+            except Exception as error:  # noqa: BLE001 - the door: the client gets a Status
+                _LOG.exception("%s failed", TRACE_SERVICE)
+                one.refuse(error)
+                failure = TracerError(f"internal error: {type(error).__name__}")
+                status = rpc_status.to_status(status_of(failure))
+        if one.ack is None:
+            await context.abort(status.code, status.details, status.trailing_metadata)
+        response: bytes = response_of(ack).SerializeToString() if ack.rejected else b""
+        return response
+
+    async def _stored(self, context: grpc.aio.ServicerContext, one: Visit) -> Ack:
+        request = await _read(context, self._room, self._read_timeout_s)
+        one.request_bytes = len(request)
+        answer = self._offer(request)
+        del request  # while it waits only the sink holds it, and counts it
+        return await asyncio.wrap_future(answer)
 
 
 async def _read(

@@ -22,6 +22,7 @@ from tracer.errors import TracerError, Unavailable, codes
 from tracer.ingest.commit import Ack
 from tracer.ingest.otlp.compression import CODINGS, decompress, too_large
 from tracer.ingest.otlp.cors import NO_CORS, Cors, is_preflight
+from tracer.ingest.otlp.door import HTTP_JSON, HTTP_PROTOBUF, Visit, Watch, nobody, visit
 from tracer.ingest.otlp.grpc_server import Identify, Offer
 from tracer.ingest.otlp.limits import Limits
 from tracer.ingest.otlp.otlp_json import request_from_json
@@ -52,6 +53,7 @@ class Reply:
     status: int
     message: Any  # protobuf, None for no body
     headers: tuple[tuple[str, str], ...] = ()
+    refused: str = ""  # in a word
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,9 @@ class OtlpHttp:
         *,
         identify: Identify | None = None,
         cors: Cors = NO_CORS,
+        watch: Watch = nobody,
     ) -> None:
+        self._watch = watch
         self._offer = offer
         self._limit = limits.request_bytes
         self._read_timeout_s = limits.read_timeout_s
@@ -102,19 +106,10 @@ class OtlpHttp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         asked = _Asked(scope["path"], scope["method"], _headers(scope["headers"]))
-        try:
-            reply = self._refusal(asked) or _success(await self._export(asked, receive))
-        except _Disconnected:
+        with visit(self._watch, HTTP_JSON if asked.media_type == JSON else HTTP_PROTOBUF) as one:
+            reply = await self._answer(asked, receive, one)
+        if reply is None:
             return
-        except _Stalled as error:
-            reply = _refused(408, "DEADLINE_EXCEEDED", str(error), ("Connection", "close"))
-        except asyncio.CancelledError:  # stopped before the store answered
-            reply = _failure(Unavailable("tracer is shutting down: retry when it is back"))
-        except TracerError as error:
-            reply = _failure(error)
-        except Exception as error:  # noqa: BLE001 - the door: the client gets a Status all the same
-            _LOG.exception("%s %s failed", asked.method, asked.path)
-            reply = _failure(TracerError(f"internal error: {type(error).__name__}"))
         headers = reply.headers + self._cors.on_every_answer(asked.headers)
         if self.stopping:
             headers += (("Connection", "close"),)
@@ -124,6 +119,28 @@ class OtlpHttp:
     def close(self) -> None:
         """Give the threads back."""
         self._pool.shutdown()
+
+    async def _answer(self, asked: _Asked, receive: Receive, one: Visit) -> Reply | None:
+        """What to say, None to nobody."""
+        if (refusal := self._refusal(asked)) is not None:
+            one.refused = refusal.refused
+            return refusal
+        try:
+            return _success(one.accept(await self._export(asked, receive, one)))
+        except _Disconnected:
+            return None
+        except _Stalled as error:
+            one.refused = "stalled"
+            return _refused(408, "DEADLINE_EXCEEDED", str(error), ("Connection", "close"))
+        except asyncio.CancelledError:  # stopped before the store answered
+            return _failure(Unavailable("tracer is shutting down: retry when it is back"))
+        except TracerError as error:
+            one.refuse(error)
+            return _failure(error)
+        except Exception as error:  # noqa: BLE001 - the door: the client gets a Status all the same
+            _LOG.exception("%s %s failed", asked.method, asked.path)
+            one.refuse(error)
+            return _failure(TracerError(f"internal error: {type(error).__name__}"))
 
     def _refusal(self, asked: _Asked) -> Reply | None:
         """Why the request is not even read, if so."""
@@ -157,9 +174,9 @@ class OtlpHttp:
             return _refused(403, "PERMISSION_DENIED", text)
         return Reply(204, None, self._cors.on_preflight(asked.headers))
 
-    async def _export(self, asked: _Asked, receive: Receive) -> Ack:
+    async def _export(self, asked: _Asked, receive: Receive, one: Visit) -> Ack:
         body = await self._read(receive)
-        size = len(body)
+        size = one.request_bytes = len(body)
         try:
             if asked.media_type == JSON or asked.coding != "identity":
                 loop = asyncio.get_running_loop()
@@ -248,7 +265,7 @@ def _failure(error: TracerError) -> Reply:
 
 
 def _refused(status: int, code: str, message: str, *headers: tuple[str, str]) -> Reply:
-    return Reply(status, Status(code=Code.Value(code), message=message), headers)
+    return Reply(status, Status(code=Code.Value(code), message=message), headers, code.lower())
 
 
 async def _send(send: Send, reply: Reply, content_type: str) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 import uvicorn
 
 from tracer.ingest.otlp.cors import NO_CORS, Cors
+from tracer.ingest.otlp.door import Watch, nobody
 from tracer.ingest.otlp.grpc_server import Identify, Offer
 from tracer.ingest.otlp.http_app import OtlpHttp
 from tracer.ingest.otlp.http_connection import http_config
@@ -46,13 +47,14 @@ async def serve_http(
     identify: Identify | None = None,
     certificates: Certificates | None = None,
     cors: Cors = NO_CORS,
+    watch: Watch = nobody,
 ) -> HttpServer:
     """Serve on the running event loop; returns once it listens.
 
     Raises Unavailable when the port is taken.
     """
     listener = listening_socket(host, port, PORT_FLAG)
-    app = OtlpHttp(offer, limits, identify=identify, cors=cors)
+    app = OtlpHttp(offer, limits, identify=identify, cors=cors, watch=watch)
     server = uvicorn.Server(http_config(app, limits, certificates))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not task.done():

@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 from tracer.ingest.otlp.cors import NO_CORS, Cors
+from tracer.ingest.otlp.door import Watch, nobody
 from tracer.ingest.otlp.grpc_server import GrpcServer, Identify, Offer, start_grpc
 from tracer.ingest.otlp.http_server import HttpServer, serve_http
 from tracer.ingest.otlp.limits import DEFAULT_LIMITS, Limits
@@ -26,16 +27,20 @@ class Receivers:
         self._loop = loop
         self._thread = thread
         self._servers = servers
-        self.stopping = False
         self.grpc_port = servers[0].port
         self.http_port = servers[1].port
+
+    def tell_ready(self, ready: bool) -> None:
+        """What the gRPC health service answers from now on; a stopped one has said its last."""
+        if not self._loop.is_closed():
+            telling = self._servers[0].tell_ready(ready)
+            asyncio.run_coroutine_threadsafe(telling, self._loop)
 
     def stop(self, grace_s: float = 10.0) -> None:
         """Take nothing new, answer what was accepted, for at most `grace_s`; then close.
 
         The sink must still be running: it is what answers.
         """
-        self.stopping = True
         if self._loop.is_closed():
             return
         asyncio.run_coroutine_threadsafe(_stop(self._servers, grace_s), self._loop).result()
@@ -52,6 +57,7 @@ def start_receivers(
     identify: Identify | None = None,
     certificates: Certificates | None = None,
     cors: Cors = NO_CORS,
+    watch: Watch = nobody,
 ) -> Receivers:
     """Listen on both ports (0: any free one); returns once they do.
 
@@ -69,6 +75,7 @@ def start_receivers(
             limits=limits,
             identify=identify,
             certificates=certificates,
+            watch=watch,
         ),
         loop,
     )
