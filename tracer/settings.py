@@ -108,14 +108,32 @@ class Settings:
     allow_unauthenticated: bool = setting(
         False, _flag, "accept a --host that other machines can reach, without authentication"
     )
+    tls_cert: str = setting(
+        "", str, "PEM file with the server's certificate chain; all listeners speak TLS then"
+    )
+    tls_key: str = setting("", str, "PEM file with the key of tls_cert, without passphrase")
+    tls_client_ca: str = setting(
+        "", str, "PEM file with authorities; clients need a certificate of theirs then"
+    )
     allowed_hosts: tuple[str, ...] = setting(
         (), _words, "further Host header names the API answers to, comma separated"
+    )
+    cors_allowed_origins: tuple[str, ...] = setting(
+        (), _words, "web pages that may export over HTTP, https://*.example.com, comma separated"
+    )
+    cors_allowed_headers: tuple[str, ...] = setting(
+        (), _words, "further request headers such pages may send, comma separated"
     )
     tenant: str = setting("", str, "tenant written on every span received")
     queue_bytes: int = setting(256 * 2**20, size_bytes, "bytes of exports waiting for commit")
     max_request_bytes: int = setting(
         64 * 2**20, size_bytes, "largest export, also after decompression"
     )
+    read_timeout: int = setting(
+        duration_ns("30s"), duration_ns, "longest wait for the next bytes of a request"
+    )
+    max_connections: int = setting(1024, _positive, "open connections to each HTTP port")
+    max_streams: int = setting(256, _positive, "gRPC calls at once on one connection")
     max_block_rows: int = setting(98_304, _positive, "most spans in one commit")
     engine_memory: int = setting(2 * 2**30, size_bytes, "memory limit of the embedded engine")
     durability: str = setting(
@@ -163,10 +181,20 @@ class Settings:
                 "disk_budget and disk_reserve bound the embedded store; "
                 "leave them out with a ClickHouse URL as store"
             )
-        if self.host not in LOOPBACK and not self.allow_unauthenticated:
+        if bool(self.tls_cert) != bool(self.tls_key):
+            missing = "tls_key" if self.tls_cert else "tls_cert"
+            raise BadSetting(f"{missing} is missing; tls_cert and tls_key are given together")
+        if self.tls_client_ca and not self.tls_cert:
             raise BadSetting(
-                f"host {self.host!r} can be reached from other machines and tracer has no "
-                "authentication yet; keep 127.0.0.1 or add --allow-unauthenticated"
+                f"tls_client_ca {self.tls_client_ca!r} needs a certificate of the server too; "
+                "add tls_cert and tls_key"
+            )
+        is_authenticated = self.tls_client_ca or self.allow_unauthenticated
+        if self.host not in LOOPBACK and not is_authenticated:
+            raise BadSetting(
+                f"host {self.host!r} can be reached from other machines without authentication; "
+                "keep 127.0.0.1, ask clients for certificates with --tls-client-ca, or add "
+                "--allow-unauthenticated"
             )
 
 

@@ -47,7 +47,7 @@ def answering(status: int, body: dict[str, object]) -> Remote:
 
 def test_one_that_is_not_ready_exits_4_and_says_which_part(monkeypatch: pytest.MonkeyPatch) -> None:
     body = {"schema": "tracer.health/1", "ready": False, "parts": FULL}
-    monkeypatch.setattr("tracer.cli.client.Remote", lambda url: answering(503, body))
+    monkeypatch.setattr("tracer.cli.client.Remote", lambda url, trust: answering(503, body))
     done = run("health", "--server", "http://tracer.example:8000")
     assert done.code == 4
     assert "is not ready\nstore: the disk is full\n" in done.out

@@ -33,6 +33,7 @@ COMMANDS: Final = {
 # Modules that only the extra `server` brings; everything else is a fault of ours when missing.
 SERVER_PARTS: Final = frozenset(
     (
+        "backports",
         "chdb",
         "clickhouse_connect",
         "fastapi",
@@ -41,6 +42,7 @@ SERVER_PARTS: Final = frozenset(
         "grpc_reflection",
         "grpc_status",
         "httpx",
+        "lz4",
         "networkx",
         "prometheus_client",
         "starlette",

@@ -3,17 +3,18 @@
     bind API port -> open store, start receivers -> serve -> signal -> drain -> stop API -> close
 
 The API's port is bound first, so that its real address can stand in the lock of the data
-directory; it answers once everything else runs.
+directory; it answers once everything else runs, and until everything accepted is stored: whoever
+asks meanwhile is told that no more is taken.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
 import signal
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,13 +29,13 @@ from tracer.errors import BadSetting, TracerError, codes
 from tracer.settings import Settings, load
 
 if TYPE_CHECKING:
-    import uvicorn
-
+    from tracer.ingest.otlp.tls import Certificates
     from tracer.service.serve import Service
 
 log = logging.getLogger("tracer.serve")
 
 API_GRACE_S: Final = 10
+LOOK_S: Final = 0.05  # between looks for a signal
 REACHABLE_AS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 
 
@@ -72,17 +73,14 @@ def command(config: str | None, ports_file: Path | None, **flags: str | None) ->
 
 
 class _Stop:
-    """Whether a signal came, and the server to tell."""
+    """Whether a signal came."""
 
     def __init__(self) -> None:
         self.asked = False
-        self.server: uvicorn.Server | None = None
 
     def ask(self, number: int, frame: FrameType | None) -> None:
         """The signal handler. A second signal changes nothing: what is accepted gets stored."""
         self.asked = True
-        if self.server is not None:
-            self.server.should_exit = True
 
 
 @contextmanager
@@ -98,14 +96,16 @@ def _until_signal() -> Iterator[_Stop]:
 
 def _serve(settings: Settings, ports_file: Path | None, stop: _Stop) -> None:
     from tracer.ingest.otlp.listen import address, listening_socket
-    from tracer.service.serve import start_service
+    from tracer.service.serve import certificates_of, start_service
 
+    certificates = certificates_of(settings)
+    scheme = "https" if certificates else "http"
     listener = listening_socket(settings.host, settings.api_port, "--api-port")
     with listener:
         api_port = int(listener.getsockname()[1])
         shown_host = REACHABLE_AS.get(settings.host, settings.host)
-        api_url = f"http://{address(shown_host, api_port)}"
-        service = start_service(settings, api_url=api_url)
+        api_url = f"{scheme}://{address(shown_host, api_port)}"
+        service = start_service(settings, api_url=api_url, certificates=certificates)
         try:
 
             def ready() -> None:
@@ -113,12 +113,12 @@ def _serve(settings: Settings, ports_file: Path | None, stop: _Stop) -> None:
                 say(
                     f"tracer is ready: API {api_url}, "
                     f"OTLP/gRPC {address(shown_host, service.grpc_port)}, "
-                    f"OTLP/HTTP http://{address(shown_host, service.http_port)}/v1/traces"
+                    f"OTLP/HTTP {scheme}://{address(shown_host, service.http_port)}/v1/traces"
                 )
                 if ports_file:
                     _write_ports(ports_file, service, api_port)
 
-            _answer(service, settings, listener, stop, ready)
+            _answer(service, settings, listener, stop, ready=ready, certificates=certificates)
         finally:
             service.close()
             if ports_file:
@@ -130,12 +130,16 @@ def _answer(
     settings: Settings,
     listener: socket.socket,
     stop: _Stop,
+    *,
     ready: Callable[[], None],
+    certificates: Certificates | None,
 ) -> None:
-    """The API in this thread until it is asked to stop."""
+    """The API in this thread, until a stop is asked for and the service has drained."""
     import uvicorn
 
     from api.app import create_app
+    from tracer.ingest.otlp.http_connection import http_config
+    from tracer.service.serve import limits_of
 
     class Announcing(uvicorn.Server):
         """Tells when it is up; a signal ends it once the receivers have answered what they took.
@@ -143,34 +147,30 @@ def _answer(
         Until then it answers, above all that it is not ready.
         """
 
-        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            first, stop.asked = not stop.asked, True
-            if first:
-                threading.Thread(target=self._drain, name="tracer-drain").start()
-
-        def _drain(self) -> None:
-            try:
-                service.drain()
-            finally:
-                self.should_exit = True
-
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:
                 ready()
 
-    config = uvicorn.Config(
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            stop.ask(sig, frame)
+
+        async def main_loop(self) -> None:
+            ticking = asyncio.create_task(super().main_loop())
+            while not stop.asked:
+                await asyncio.sleep(LOOK_S)
+            await asyncio.to_thread(service.drain)
+            self.should_exit = True
+            await ticking
+
+    config = http_config(
         create_app(service, settings=settings),
-        lifespan="off",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
+        limits_of(settings),
+        certificates,
         timeout_graceful_shutdown=API_GRACE_S,
     )
-    stop.server = Announcing(config)
     if not stop.asked:
-        stop.server.run([listener])
+        Announcing(config).run([listener])
 
 
 def _writable(path: Path) -> None:

@@ -17,8 +17,11 @@ from typing import Any
 from tracer.errors import BadInput
 from tracer.ingest.clock import IngestClock
 from tracer.ingest.commit import BlockDone, Watch
+from tracer.ingest.otlp.cors import Cors
 from tracer.ingest.otlp.decode import decode
+from tracer.ingest.otlp.limits import Limits
 from tracer.ingest.otlp.receivers import Receivers, start_receivers
+from tracer.ingest.otlp.tls import Certificates
 from tracer.ingest.redact import SECRET_KEYS
 from tracer.ingest.sink import Sink, SinkSettings
 from tracer.ingest.steps import IMPORT_STEPS, Arrivals, StepSettings, apply
@@ -133,6 +136,16 @@ def step_settings(settings: Settings, own_instance: str = "") -> StepSettings:
     )
 
 
+def limits_of(settings: Settings) -> Limits:
+    """What clients may take of the process, as the settings want it."""
+    return Limits(
+        request_bytes=settings.max_request_bytes,
+        read_timeout_s=settings.read_timeout / 1e9,
+        connections=settings.max_connections,
+        streams=settings.max_streams,
+    )
+
+
 def rules(settings: Settings) -> Rules:
     """When a trace is ready and what is counted apart, as the settings want it."""
     return Rules(
@@ -157,15 +170,24 @@ def _all(*watches: Watch) -> Watch:
     return watch
 
 
-def start_service(settings: Settings, *, api_url: str) -> Service:
+def certificates_of(settings: Settings) -> Certificates | None:
+    """For all listeners, None without TLS. Raises BadSetting when the files cannot be used."""
+    if not settings.tls_cert:
+        return None
+    return Certificates(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
+
+
+def start_service(
+    settings: Settings, *, api_url: str, certificates: Certificates | None = None
+) -> Service:
     """Opens the store and starts everything; `api_url` is written into the lock for others.
 
     Raises PathInUse, Unavailable (a port is taken) or BadSetting; nothing keeps running then.
     """
-    return start_on(open_store(settings, api_url=api_url), settings)
+    return start_on(open_store(settings, api_url=api_url), settings, certificates)
 
 
-def start_on(store: Store, settings: Settings) -> Service:
+def start_on(store: Store, settings: Settings, certificates: Certificates | None = None) -> Service:
     """Everything around an open store, which it owns from here on, also when it raises."""
     instance = uuid.uuid4().hex
     with ExitStack() as undo:
@@ -216,7 +238,9 @@ def start_on(store: Store, settings: Settings) -> Service:
             host=settings.host,
             grpc_port=settings.otlp_grpc_port,
             http_port=settings.otlp_http_port,
-            max_request_bytes=settings.max_request_bytes,
+            limits=limits_of(settings),
+            certificates=certificates,
+            cors=Cors(settings.cors_allowed_origins, settings.cors_allowed_headers),
             watch=watchers.visit,
         )
         undo.pop_all()

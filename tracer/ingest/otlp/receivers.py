@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import Final
+from typing import Any
 
+from tracer.ingest.otlp.cors import NO_CORS, Cors
 from tracer.ingest.otlp.door import Watch, nobody
 from tracer.ingest.otlp.grpc_server import GrpcServer, Identify, Offer, start_grpc
 from tracer.ingest.otlp.http_server import HttpServer, serve_http
+from tracer.ingest.otlp.limits import DEFAULT_LIMITS, Limits
+from tracer.ingest.otlp.tls import Certificates
 from tracer.ingest.sink import Sink
-
-MAX_REQUEST_BYTES: Final = 64 << 20  # what the protocol recommends
 
 
 class Receivers:
@@ -52,8 +53,10 @@ def start_receivers(
     host: str = "127.0.0.1",
     grpc_port: int = 4317,
     http_port: int = 4318,
-    max_request_bytes: int = MAX_REQUEST_BYTES,
+    limits: Limits = DEFAULT_LIMITS,
     identify: Identify | None = None,
+    certificates: Certificates | None = None,
+    cors: Cors = NO_CORS,
     watch: Watch = nobody,
 ) -> Receivers:
     """Listen on both ports (0: any free one); returns once they do.
@@ -66,10 +69,12 @@ def start_receivers(
     starting = asyncio.run_coroutine_threadsafe(
         _start(
             sink.offer,
+            (grpc_port, http_port),
+            cors,
             host=host,
-            ports=(grpc_port, http_port),
-            max_request_bytes=max_request_bytes,
+            limits=limits,
             identify=identify,
+            certificates=certificates,
             watch=watch,
         ),
         loop,
@@ -82,31 +87,11 @@ def start_receivers(
 
 
 async def _start(
-    offer: Offer,
-    *,
-    host: str,
-    ports: tuple[int, int],
-    max_request_bytes: int,
-    identify: Identify | None,
-    watch: Watch,
+    offer: Offer, ports: tuple[int, int], cors: Cors, **shared: Any
 ) -> tuple[GrpcServer, HttpServer]:
-    over_grpc = await start_grpc(
-        offer,
-        host=host,
-        port=ports[0],
-        max_request_bytes=max_request_bytes,
-        identify=identify,
-        watch=watch,
-    )
+    over_grpc = await start_grpc(offer, port=ports[0], **shared)
     try:
-        over_http = await serve_http(
-            offer,
-            host=host,
-            port=ports[1],
-            max_request_bytes=max_request_bytes,
-            identify=identify,
-            watch=watch,
-        )
+        over_http = await serve_http(offer, port=ports[1], cors=cors, **shared)
     except BaseException:
         await over_grpc.stop(0)
         raise
