@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 STORE  ?=
 
-.PHONY: setup demo serve test test-server check bench interop crash soak format clean
+.PHONY: setup demo serve test test-server check bench interop crash soak fuzz format clean
 
 setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -39,7 +39,7 @@ format: setup
 bench: setup
 	$(BIN)/python -m benchmarks.run $(ARGS)
 
-interop: setup   ## real SDKs in Node.js and Python, every protocol, read back and compared
+interop: setup   ## real SDKs and a Collector, every protocol, also while tracer is restarted
 	$(BIN)/python -m tests.interop.run $(ARGS)
 
 crash: setup     ## kill -9 under load, again and again: nothing acknowledged is lost
@@ -47,6 +47,9 @@ crash: setup     ## kill -9 under load, again and again: nothing acknowledged is
 
 soak: setup      ## ten minutes at 100k spans/s, ten kill -9, a full disk; a table each
 	$(BIN)/python -m tests.soak.run $(ARGS)
+
+fuzz: setup      ## hostile requests through both receivers: no crash, no hang, no wrong answer
+	$(BIN)/python -m tests.fuzz.run $(ARGS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 
 from api import errors
 from api.guards import Guards
+from api.measure import Measure
 from api.routes import (
     baselines,
     docs,
@@ -19,6 +21,7 @@ from api.routes import (
     metrics,
     services,
     slow_traces,
+    storage,
     traces,
 )
 from tracer import __version__
@@ -29,6 +32,7 @@ DESCRIPTION = (
     "Questions about traces. Every answer is a JSON document that names its schema; times are "
     "nanoseconds since 1970 and RFC 3339; errors are problem details (RFC 9457)."
 )
+ASIDE_THREADS: Final = 3  # for health and metrics alone
 IMPORTS_AT_ONCE: Final = 2  # bodies of the largest size held in memory
 OWN = (health.router, metrics.router)  # what every role answers
 ROUTERS = (
@@ -38,6 +42,7 @@ ROUTERS = (
     slow_traces.router,
     services.router,
     baselines.router,
+    storage.router,
     imports.router,
     export.router,
     *OWN,
@@ -56,9 +61,11 @@ def create_app(service: Service, *, settings: Settings) -> FastAPI:
         openapi_url="/openapi.json",
     )
     app.state.service = service
+    app.state.aside = CapacityLimiter(ASIDE_THREADS)
     app.state.import_room = asyncio.Semaphore(IMPORTS_AT_ONCE)
     errors.install(app)
     for router in ROUTERS_OF.get(settings.role, ROUTERS):
         app.include_router(router)
     app.add_middleware(Guards, settings=settings)
+    app.add_middleware(Measure, told=service.asked)
     return app

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
 from tracer.errors import BadQuery
 from tracer.service.context import Context
 from tracer.service.serve import Service
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,18 @@ def _is_list(schema: dict[str, Any]) -> bool:
     return any(one.get("type") == "array" for one in (schema, *schema.get("anyOf", ())))
 
 
+class OnTheSide:
+    """Runs what must be answered while questions occupy every other thread."""
+
+    def __init__(self, request: Request) -> None:
+        self._limiter: CapacityLimiter = request.app.state.aside
+
+    async def __call__(self, ask: Callable[[], T]) -> T:
+        """The answer of `ask`, from a thread kept for such."""
+        return await to_thread.run_sync(ask, limiter=self._limiter)
+
+
+Aside = Annotated[OnTheSide, Depends(OnTheSide)]
 Running = Annotated[Service, Depends(running)]
 Asking = Annotated[Context, Depends(context)]
 GUARDED = [Depends(principal), Depends(known_parameters)]

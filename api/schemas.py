@@ -110,6 +110,16 @@ class Baselines(Document):
     baselines: list[dict[str, Any]]
 
 
+class Storage(Document):
+    """What is stored, what it takes, how long it stays."""
+
+    total: dict[str, Any]
+    disk: dict[str, Any] | None
+    budget: dict[str, Any]
+    tables: list[dict[str, Any]]
+    set_aside: dict[str, Any] = Field(description="damaged parts, on disk and not served")
+
+
 class Imported(Document):
     """What an import stored."""
 
@@ -121,6 +131,7 @@ class Health(Document):
     """Whether it works, and the truth about each part."""
 
     ready: bool
+    status: str
     parts: dict[str, str]
 
 

@@ -48,11 +48,17 @@ class Unsupported(TracerError):
 
 
 class Unavailable(TracerError):
-    """Cannot be done right now; retry after `retry_after_s` seconds."""
+    """Cannot be done right now; retry after `retry_after_s` seconds.
 
-    def __init__(self, message: str, retry_after_s: float = 1.0) -> None:
+    `reason` is a word for counting, where one class has several causes.
+    """
+
+    def __init__(
+        self, message: str, retry_after_s: float = 1.0, *, reason: str = "unavailable"
+    ) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.reason = reason
 
 
 class PathInUse(Unavailable):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tracer.errors import BadQuery, BadSetting
@@ -62,6 +63,23 @@ def _log_level(text: str) -> str:
     return folded
 
 
+def _endpoint(text: str) -> str:
+    parts = urlsplit(text.strip())
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.username):
+        raise ValueError(
+            "must be an OTLP endpoint such as http://127.0.0.1:4317 (gRPC) or "
+            "http://127.0.0.1:4318/v1/traces (HTTP); credentials go into OTEL_EXPORTER_OTLP_HEADERS"
+        )
+    return text.strip()
+
+
+def _log_format(text: str) -> str:
+    folded = text.strip().lower()
+    if folded not in ("text", "json"):
+        raise ValueError("must be text or json")
+    return folded
+
+
 def _zone(text: str) -> str:
     try:
         ZoneInfo(text)
@@ -106,14 +124,32 @@ class Settings:
     allow_unauthenticated: bool = setting(
         False, _flag, "accept a --host that other machines can reach, without authentication"
     )
+    tls_cert: str = setting(
+        "", str, "PEM file with the server's certificate chain; all listeners speak TLS then"
+    )
+    tls_key: str = setting("", str, "PEM file with the key of tls_cert, without passphrase")
+    tls_client_ca: str = setting(
+        "", str, "PEM file with authorities; clients need a certificate of theirs then"
+    )
     allowed_hosts: tuple[str, ...] = setting(
         (), _words, "further Host header names the API answers to, comma separated"
+    )
+    cors_allowed_origins: tuple[str, ...] = setting(
+        (), _words, "web pages that may export over HTTP, https://*.example.com, comma separated"
+    )
+    cors_allowed_headers: tuple[str, ...] = setting(
+        (), _words, "further request headers such pages may send, comma separated"
     )
     tenant: str = setting("", str, "tenant written on every span received")
     queue_bytes: int = setting(256 * 2**20, size_bytes, "bytes of exports waiting for commit")
     max_request_bytes: int = setting(
         64 * 2**20, size_bytes, "largest export, also after decompression"
     )
+    read_timeout: int = setting(
+        duration_ns("30s"), duration_ns, "longest wait for the next bytes of a request"
+    )
+    max_connections: int = setting(1024, _positive, "open connections to each HTTP port")
+    max_streams: int = setting(256, _positive, "gRPC calls at once on one connection")
     max_block_rows: int = setting(98_304, _positive, "most spans in one commit")
     engine_memory: int = setting(2 * 2**30, size_bytes, "memory limit of the embedded engine")
     durability: str = setting(
@@ -140,8 +176,18 @@ class Settings:
     retention_facts: int = setting(14 * DAY_NS, duration_ns, "how long trace facts are kept")
     retention_minutes: int = setting(35 * DAY_NS, duration_ns, "how long minute histograms live")
     retention_hours: int = setting(400 * DAY_NS, duration_ns, "how long hourly histograms live")
+    disk_budget: int = setting(
+        0, size_bytes, "most bytes the embedded store takes, oldest hours go first; 0: no limit"
+    )
+    disk_reserve: int = setting(
+        0, size_bytes, "bytes of the disk kept free, whoever fills it, at our cost; 0: none"
+    )
     timezone: str = setting("UTC", _zone, "zone in which hours of the week are compared")
     log_level: str = setting("info", _log_level, "debug, info, warning or error")
+    log_format: str = setting("text", _log_format, "text for people, json for machines")
+    self_trace: str = setting(
+        "", _endpoint, "OTLP endpoint that is sent spans of tracer's own work"
+    )
 
     def __post_init__(self) -> None:
         if self.durability not in ("process", "disk"):
@@ -155,10 +201,25 @@ class Settings:
             )
         if self.member_expiry < NS_PER_S:
             raise BadSetting("member_expiry must be at least 1s: processes beat ten times in it")
-        if self.host not in LOOPBACK and not self.allow_unauthenticated:
+        if self.store and (self.disk_budget or self.disk_reserve):
             raise BadSetting(
-                f"host {self.host!r} can be reached from other machines and tracer has no "
-                "authentication yet; keep 127.0.0.1 or add --allow-unauthenticated"
+                "disk_budget and disk_reserve bound the embedded store; "
+                "leave them out with a ClickHouse URL as store"
+            )
+        if bool(self.tls_cert) != bool(self.tls_key):
+            missing = "tls_key" if self.tls_cert else "tls_cert"
+            raise BadSetting(f"{missing} is missing; tls_cert and tls_key are given together")
+        if self.tls_client_ca and not self.tls_cert:
+            raise BadSetting(
+                f"tls_client_ca {self.tls_client_ca!r} needs a certificate of the server too; "
+                "add tls_cert and tls_key"
+            )
+        is_authenticated = self.tls_client_ca or self.allow_unauthenticated
+        if self.host not in LOOPBACK and not is_authenticated:
+            raise BadSetting(
+                f"host {self.host!r} can be reached from other machines without authentication; "
+                "keep 127.0.0.1, ask clients for certificates with --tls-client-ca, or add "
+                "--allow-unauthenticated"
             )
 
 

@@ -13,6 +13,9 @@ from typing import Final
 from tracer.errors import BadQuery
 
 NS_PER_S: Final = 1_000_000_000
+MINUTE_NS: Final = 60 * NS_PER_S
+HOUR_NS: Final = 60 * MINUTE_NS
+DAY_NS: Final = 24 * HOUR_NS
 _DURATION_NS: Final = {
     "ns": 1,
     "us": 1_000,

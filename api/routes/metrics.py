@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from api.deps import Running
+from api.deps import Aside, Running
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -18,6 +18,6 @@ router = APIRouter(tags=["health"])
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}}},
 )
-def metrics(service: Running) -> Response:
+async def metrics(service: Running, aside: Aside) -> Response:
     """Counters and gauges of this process in the Prometheus text format."""
-    return Response(service.metrics(), media_type=MEDIA_TYPE)
+    return Response(await aside(service.metrics), media_type=MEDIA_TYPE)

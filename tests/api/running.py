@@ -13,7 +13,9 @@ from api.app import create_app
 from tests.support.engine import LONG
 from tests.support.records import EPOCH, SECOND, records, span
 from tracer.service.context import Context
+from tracer.service.health import Health, Part
 from tracer.service.importing import import_records, settle_all
+from tracer.service.watching import Question
 from tracer.settings import Settings
 from tracer.store.engine import Engine
 
@@ -26,13 +28,20 @@ class FakeService:
     """What the routes ask of a running service; `failure` is raised by everything it does."""
 
     context: Any
-    parts: dict[str, str] = field(default_factory=lambda: {"store": "ok"})
+    parts: tuple[Part, ...] = (Part("store"),)
     failure: BaseException | None = None
     imported: list[bytes] = field(default_factory=list)
+    questions: list[Question] = field(default_factory=list)
 
-    def ready(self) -> tuple[bool, dict[str, str]]:
+    def asked(self, question: Question) -> None:
+        self.questions.append(question)
+
+    def ready(self) -> Health:
         self._fail()
-        return set(self.parts.values()) == {"ok"}, self.parts
+        return Health(self.parts)
+
+    def live(self) -> Health:
+        return self.ready()
 
     def metrics(self) -> bytes:
         self._fail()

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.api.running import FakeService, client_of
+from tracer.service.health import DEGRADED, DOWN, Part
 
 
-def test_live_does_not_ask_anything() -> None:
-    answer = client_of(FakeService(None, failure=RuntimeError())).get("/api/v1/health/live")
-    assert (answer.status_code, answer.json()["schema"]) == (200, "tracer.health/1")
-
-
-def test_ready_says_what_is_missing() -> None:
-    service = FakeService(None, parts={"store": "ok"})
+@pytest.mark.parametrize("path", ["/api/v1/health/live", "/api/v1/health/ready"])
+def test_health_says_what_is_wrong(path: str) -> None:
+    service = FakeService(None)
     client = client_of(service)
-    assert client.get("/api/v1/health/ready").json()["ready"] is True
-    service.parts = {"store": "the disk is full", "receivers": "ok"}
-    answer = client.get("/api/v1/health/ready")
+    answer = client.get(path)
+    assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+    service.parts = (Part("store"), Part("analysis", DEGRADED, "it lags"))
+    answer = client.get(path)
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    service.parts = (Part("disk", DOWN, "it is full"), Part("analysis", DEGRADED, "it lags"))
+    answer = client.get(path)
     assert answer.status_code == 503
     assert answer.json() == {
         "schema": "tracer.health/1",
         "ready": False,
-        "parts": {"store": "the disk is full", "receivers": "ok"},
+        "status": "down",
+        "parts": {"disk": "down: it is full", "analysis": "degraded: it lags"},
     }
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-START_S = 30.0
+START_S = 60.0
 TRACER = (sys.executable, "-m", "tracer")
 ANY_PORTS = ("--otlp-grpc-port", "0", "--otlp-http-port", "0", "--api-port", "0")
 

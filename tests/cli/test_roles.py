@@ -79,7 +79,7 @@ def test_three_processes_receive_analyse_and_answer(tmp_path: Path) -> None:
         assert set(receiver.ports) == {"otlp_grpc", "otlp_http", "api"}
         assert set(analyser.ports) == set(answerer.ports) == {"api"}
         for server, parts in (
-            (receiver, {"store", "receivers"}),
+            (receiver, {"store", "commits", "receivers"}),
             (analyser, {"store", "analysis"}),
             (answerer, {"store"}),
         ):

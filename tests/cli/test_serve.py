@@ -74,7 +74,9 @@ def test_it_is_ready_when_it_says_so(server: Server) -> None:
     assert "tracer_spans_accepted_total" in httpx.get(f"{server.url}/metrics").text
 
 
-@pytest.mark.parametrize("arguments", [["services"], ["services", "shop"], ["baseline"], ["slow"]])
+@pytest.mark.parametrize(
+    "arguments", [["services"], ["services", "shop"], ["baseline"], ["slow"], ["storage"]]
+)
 def test_commands_ask_it(server: Server, trace_id: str, arguments: list[str]) -> None:
     text = command(*arguments, "--server", server.url)
     assert (text.returncode, text.stderr) == (0, "")
@@ -153,6 +155,23 @@ def test_it_ends_when_asked_and_leaves_nothing_behind(how: signal.Signals, tmp_p
         assert not (running.data / LOCK_NAME).exists()
         assert not (tmp_path / "ports.json").exists()
         assert len(running.said().splitlines()) == 1
+
+
+def test_whoever_reads_json_reads_nothing_else(tmp_path: Path) -> None:
+    flags = ("--log-format", "json")
+    with serving(tmp_path, *flags) as running:
+        url = f"http://127.0.0.1:{running.ports['otlp_http']}/v1/traces"
+        for _ in range(20):
+            answer = httpx.post(url, content=b"{", headers={"content-type": "application/json"})
+            assert answer.status_code == 400
+        second = command("serve", *ANY_PORTS, "--data", str(running.data), *flags)
+        assert running.stop() == 0
+    told = [json.loads(line) for line in running.said().splitlines()]
+    assert [one["level"] for one in told] == ["info", "warning", "warning"]
+    assert told[0]["message"].startswith("tracer is ready")
+    assert told[2]["repeated"] == 19
+    assert second.returncode == 4
+    assert "in use" in json.loads(second.stderr)["message"]
 
 
 def test_what_was_acknowledged_is_there_after_it_was_killed(tmp_path: Path) -> None:

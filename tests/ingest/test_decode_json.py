@@ -150,6 +150,7 @@ def test_bad_ids_reject_the_span_and_not_the_request(fields: dict[str, Any], rea
         (body(SPAN | {"startTimeUnixNano": "1e999999999"}), "spans[0].startTimeUnixNano"),
         (body(SPAN | {"startTimeUnixNano": "1" * 5_000}), "spans[0].startTimeUnixNano"),
         (body(SPAN | {"startTimeUnixNano": -1}), "spans[0].startTimeUnixNano"),
+        (body(SPAN | {"startTimeUnixNano": "٣"}), "spans[0].startTimeUnixNano"),
         (body(SPAN | {"flags": 1 << 32}), "spans[0].flags"),
         (body(SPAN | {"kind": "SERVER"}), "spans[0].kind"),
         (body(SPAN | {"events": [{}, {"name": 1}]}), "spans[0].events[1].name"),
@@ -157,6 +158,14 @@ def test_bad_ids_reject_the_span_and_not_the_request(fields: dict[str, Any], rea
         (
             body(SPAN | {"attributes": [{"key": "k", "value": {"intValue": str(1 << 63)}}]}),
             "spans[0].attributes[0].value.intValue",
+        ),
+        (
+            body(SPAN | {"attributes": [{"key": "k", "value": {"intValue": -(1 << 63) - 1}}]}),
+            "spans[0].attributes[0].value.intValue",
+        ),
+        (
+            body(SPAN | {"attributes": [{"key": "k", "value": {"doubleValue": "٣"}}]}),
+            "spans[0].attributes[0].value.doubleValue",
         ),
         (
             body(SPAN | {"attributes": [{"key": "k", "value": {"arrayValue": {"values": [
@@ -177,6 +186,19 @@ def test_nesting_without_end_is_a_fault_and_not_a_crash() -> None:
         value = {"arrayValue": {"values": [value]}}
     with pytest.raises(BadInput, match="nested deeper"):
         request_from_json(body(SPAN | {"attributes": [{"key": "k", "value": value}]}))
+
+
+@pytest.mark.parametrize(("arrays", "is_taken"), [(47, True), (48, True), (49, False)])
+def test_what_protobuf_can_read_back_is_not_nested_too_deep(arrays: int, is_taken: bool) -> None:
+    value: dict[str, Any] = {"intValue": 1}
+    for _ in range(arrays):
+        value = {"arrayValue": {"values": [value]}}
+    document = body(SPAN, resource={"attributes": [{"key": "k", "value": value}]})
+    if is_taken:
+        assert decode([request_from_json(document)], ingest_ns=1).refused == {}
+    else:
+        with pytest.raises(BadInput, match="nested deeper"):
+            request_from_json(document)
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])

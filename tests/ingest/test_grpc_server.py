@@ -27,12 +27,14 @@ from tracer.errors import BadInput, StoreFailure, TracerError, Unavailable
 from tracer.ingest.commit import Ack
 from tracer.ingest.otlp.decode import decode as otlp_decode
 from tracer.ingest.otlp.grpc_server import TRACE_SERVICE
+from tracer.ingest.otlp.limits import Limits
 from tracer.ingest.otlp.receivers import Receivers, start_receivers
 from tracer.ingest.sink import Sink, SinkSettings
 from tracer.ingest.steps import redact
 
 EXPORT = f"/{TRACE_SERVICE}/Export"
 LIMIT = 1 << 20
+LIMITS = Limits(request_bytes=LIMIT)
 PATIENCE_S = 20
 
 
@@ -55,8 +57,8 @@ class Answers:
         return future
 
 
-def receivers(sink: Any, **more: Any) -> Receivers:
-    return start_receivers(sink, grpc_port=0, http_port=0, max_request_bytes=LIMIT, **more)
+def receivers(sink: Any, limits: Limits = LIMITS, **more: Any) -> Receivers:
+    return start_receivers(sink, grpc_port=0, http_port=0, limits=limits, **more)
 
 
 @pytest.fixture

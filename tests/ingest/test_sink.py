@@ -11,8 +11,9 @@ import pytest
 from tests.ingest.arriving import NOW_NS, Gate, Store, decode, request, span_names
 from tracer.columns.records import SpanRecords
 from tracer.errors import BadInput, StoreFailure, Unavailable
-from tracer.ingest.commit import SEARCH_LIMIT, Ack
+from tracer.ingest.commit import SEARCH_LIMIT, Ack, BlockDone
 from tracer.ingest.sink import Sink, SinkSettings
+from tracer.ingest.steps import Arrivals, StepSettings
 
 EAGER = SinkSettings(small_bytes=0)
 PATIENCE_S = 20
@@ -62,6 +63,7 @@ def test_acknowledged_only_after_the_write_returned() -> None:
         future = sink.offer(request("a", "b"))
         assert gate.reached.wait(PATIENCE_S)
         assert not future.done()
+        assert sink.alive()
         gate.open()
         assert future.result(PATIENCE_S) == Ack(2, 0, "")
     assert store.names() == ["a", "b"]
@@ -217,6 +219,7 @@ def test_a_full_queue_refuses_and_takes_again_once_there_is_room() -> None:
         with pytest.raises(Unavailable, match="queue is full") as raised:
             sink.offer(request("same-size-3"))
         assert raised.value.retry_after_s >= 1
+        assert raised.value.reason == "queue_full"
         assert sink.stats().queue_bytes == 3 * len(one)
         gate.open()
         for future in futures:
@@ -321,11 +324,38 @@ def test_an_empty_request_is_acknowledged_and_writes_nothing() -> None:
 
 def test_own_telemetry_is_left_out_without_an_error() -> None:
     store = Store()
-    with a_sink(store) as sink:
+    done: list[BlockDone] = []
+
+    def ours(arrivals: Arrivals, settings: StepSettings, now_ns: int) -> Arrivals:
+        assert len(arrivals.records) == 2
+        none = SpanRecords(arrivals.records.batch.slice(0, 0))
+        return Arrivals(none, arrivals.request_of[:0], dropped=2)
+
+    with a_sink(store, steps=(ours,), watch=done.append) as sink:
         ack = sink.offer(request("a", "b", service="tracer")).result(PATIENCE_S)
     assert ack == Ack(0, 0, "")
     assert store.blocks == []
     assert sink.stats().own_spans == 2
+    assert [(one.result.dropped, one.foreign) for one in done] == [(2, 0)]
+
+
+def test_who_watches_is_told_of_every_block_before_its_senders_are() -> None:
+    done: list[BlockDone] = []
+    gate = Gate()
+    store = Store(then(gate, refuse("bad", error=Unavailable("disk full"))))
+    with a_sink(store, watch=done.append) as sink:
+        futures = behind(gate, sink, [request("a", ""), request("b", service="tracer")])
+        assert futures[0].result(PATIENCE_S) == Ack(1, 1, "1 rejected: the span has no name")
+        assert [(one.requests, one.result.rows, one.result.dropped) for one in done] == [
+            (1, 1, 0),
+            (2, 2, 0),
+        ]
+        assert [one.foreign for one in done] == [1, 2]
+        assert done[1].request_bytes == len(request("a", "")) + len(request("b", service="tracer"))
+        assert done[1].commit_s >= done[1].decode_s + done[1].write_s > 0
+        with pytest.raises(Unavailable, match="disk full"):
+            sink.offer(request("bad")).result(PATIENCE_S)
+        assert [type(one) for one in done[2].result.outcomes] == [Unavailable]
 
 
 def test_close_commits_what_is_queued_and_refuses_what_comes_later() -> None:
@@ -335,8 +365,10 @@ def test_close_commits_what_is_queued_and_refuses_what_comes_later() -> None:
         futures = behind(gate, sink, [request(f"s{i}") for i in range(5)])
         sink.close(PATIENCE_S)
         assert [future.result(0) for future in futures] == [Ack(1, 0, "")] * 5
-        with pytest.raises(Unavailable, match="shutting down"):
+        with pytest.raises(Unavailable, match="shutting down") as raised:
             sink.offer(request("late"))
+        assert raised.value.reason == "closing"
+        assert not sink.alive()
     assert len(store.names()) == 6
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from tracer.columns.records import SpanRecords
 from tracer.ingest.otlp.decoded import Rejected
 from tracer.ingest.redact import SECRET_KEYS, redacted
 from tracer.ingest.steps import DAY_NS, HOUR_NS, STEPS, Arrivals, StepSettings, apply
+from tracer.telemetry.self_trace import SCOPE
 
 SETTINGS = StepSettings()
 HEADER = "http.request.header.authorization"
@@ -75,12 +77,25 @@ def test_no_spans_are_no_trouble() -> None:
     assert apply(before, STEPS, SETTINGS, NOW_NS) is before
 
 
-def test_own_telemetry_is_dropped_and_counted() -> None:
-    services = ["shop", "tracer", "tracer-demo", "tracer"]
-    left = after(*(span(ServiceName=name) for name in services), request_of=[0, 0, 1, 2])
-    assert left.records.batch.column("ServiceName").to_pylist() == ["shop", "tracer-demo"]
-    assert left.request_of.tolist() == [0, 1]
-    assert (left.dropped, left.rejected) == (2, ())
+def own(instance: str, scope: str = SCOPE) -> dict[str, Any]:
+    """A span in which a tracer tells of its own work."""
+    resource = [("service.name", "tracer"), ("service.instance.id", instance)]
+    return span(ServiceName="tracer", ScopeName=scope, ResourceAttributes=resource)
+
+
+def test_what_this_process_exported_is_dropped_and_that_of_another_kept() -> None:
+    rows = [span(ServiceName="shop"), own("me"), own("you"), own("me"), own("me", "a user's")]
+    before = arrivals(*rows, request_of=[0, 0, 1, 2, 3])
+    left = apply(before, STEPS, replace(SETTINGS, own_instance="me"), NOW_NS)
+    assert left.records.batch.column("ServiceName").to_pylist() == ["shop", "tracer", "tracer"]
+    assert left.request_of.tolist() == [0, 1, 3]
+    assert (left.dropped, left.kin, left.rejected) == (2, 1, ())
+
+
+def test_without_an_identity_nothing_is_ones_own() -> None:
+    nameless = span(ServiceName="tracer", ScopeName=SCOPE)
+    left = after(nameless, own(""), own("you"), span(ServiceName="tracer"))
+    assert (len(left.records), left.dropped, left.kin) == (4, 0, 3)
 
 
 def test_an_unused_word_in_the_dictionary_drops_nothing() -> None:

@@ -1,6 +1,8 @@
 """Real SDKs against a real tracer: what is stored is what was meant, whatever way it came.
 
-    python -m tests.interop.run
+    python -m tests.interop.run [plain | restarts [collector|sdk] [--restarts 5] …]
+
+Without a word both are done; what follows `restarts` is described in its module.
 
 One file describes the traces. A Node.js application and a Python one make them with their SDK and
 send them over every protocol, plain and compressed; they are then read back from the API and
@@ -11,10 +13,10 @@ Node.js, or its packages cannot be installed).
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,12 +24,12 @@ from typing import Any, Final
 import httpx
 
 from tests.cli.serving import Server, serving
+from tests.interop import restarts
 from tests.interop.normal_form import described, differences, sdk_language, stored
+from tests.interop.outside import HERE, CannotJudge, node_application
 from tracer.report.tables import Column, draw, table
 
-HERE: Final = Path(__file__).resolve().parent
 TRACES: Final = HERE / "traces.json"
-INSTALL_S: Final = 300.0
 SEND_S: Final = 60.0
 NODE: Final = "node"
 PYTHON: Final = "python"
@@ -43,10 +45,6 @@ LANGUAGE: Final = {NODE: "nodejs", PYTHON: "python"}
 APP: Final = "tests.interop.python_app"
 
 
-class CannotJudge(Exception):
-    """Something outside tracer is missing."""
-
-
 @dataclass(frozen=True)
 class Row:
     """One application, one protocol."""
@@ -59,11 +57,25 @@ class Row:
     differences: list[str]
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
+    """What is asked for; the worst exit code, and what cannot be judged is not the worst."""
+    match arguments:
+        case ["plain"]:
+            return plain()
+        case ["restarts", *rest]:
+            return restarts.main(rest)
+        case []:
+            codes = plain(), restarts.main([])
+            return next((code for code in (1, 3) if code in codes), 0)
+    sys.stderr.write(f"{' '.join(arguments)}: not known; there are plain and restarts\n")
+    return 2
+
+
+def plain() -> int:
     """Install, serve, send, compare, print."""
     with tempfile.TemporaryDirectory(prefix="interop-") as directory:
         try:
-            node = installed(Path(directory) / "node")
+            node = node_application(Path(directory) / "node") / "app.mjs"
         except CannotJudge as reason:
             sys.stderr.write(f"cannot judge: {reason}\n")
             return 3
@@ -78,28 +90,6 @@ def main() -> int:
                 return 1
     sys.stdout.write(report(rows))
     return 1 if any(row.differences for row in rows) else 0
-
-
-def installed(directory: Path) -> Path:
-    """A copy of the Node.js application with its packages. Raises CannotJudge."""
-    for tool in ("node", "npm"):
-        if shutil.which(tool) is None:
-            raise CannotJudge(f"{tool} is not on the PATH; install Node.js 20 or newer")
-    shutil.copytree(HERE / "node", directory, ignore=shutil.ignore_patterns("node_modules"))
-    try:
-        done = subprocess.run(
-            ["npm", "install", "--loglevel=error"],
-            cwd=directory,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=INSTALL_S,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise CannotJudge(f"npm install took more than {INSTALL_S:.0f} s") from error
-    if done.returncode:
-        raise CannotJudge(f"npm install failed:\n{done.stderr[-2000:]}")
-    return directory / "app.mjs"
 
 
 def judged(server: Server, node: Path, sender: str, protocol: str, compression: str) -> Row:
@@ -166,4 +156,4 @@ def report(rows: list[Row]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

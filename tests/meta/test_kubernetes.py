@@ -161,6 +161,19 @@ def test_the_pods_settings_load_and_fit_the_pod() -> None:
     assert (settings.host, settings.allow_unauthenticated) == ("0.0.0.0", True)
     assert size_bytes(pod["resources"]["limits"]["memory"] + "B") >= 2 * settings.engine_memory
     assert WORKLOADS["tracer"]["spec"]["replicas"] == 1
+    (volume,) = WORKLOADS["tracer"]["spec"]["volumeClaimTemplates"]
+    size = size_bytes(volume["spec"]["resources"]["requests"]["storage"] + "B")
+    assert 0 < settings.disk_budget <= 0.9 * size
+
+
+def test_the_settings_of_the_roles_load_beside_a_store() -> None:
+    (kustomization,) = documents(HERE / "cluster" / "kustomization.yaml")
+    (made,) = kustomization["configMapGenerator"]
+    assert (made["name"], made["behavior"], made["files"]) == ("tracer", "replace", ["tracer.toml"])
+    for role in ("receive", "analyse", "query"):
+        url = {"store": "clickhouse://tracer@clickhouse/tracer", "role": role}
+        settings = load(url, {}, str(HERE / "cluster" / "tracer.toml"))
+        assert (settings.host, settings.allow_unauthenticated) == ("0.0.0.0", True)
 
 
 def test_who_may_come_is_said_for_every_port() -> None:

@@ -33,7 +33,7 @@ FULL_S: Final = 8.0  # the disk stays full
 FILLS_S: Final = 120.0
 RECOVERS_S: Final = 30.0
 LAST_S: Final = 5.0
-REFUSED: Final = "tracer_requests_refused_total"
+REFUSED: Final = "tracer_receiver_refused_requests_total"
 
 
 class CannotJudge(Exception):

@@ -181,7 +181,7 @@ def settled(server: Server, ended_s: float) -> bool:
 
 def _progress(server: Server) -> str:
     """The counters and the lag of analysis, as the server says them."""
-    told = ("tracer_traces_analysed", "tracer_minutes_rolled_up", "tracer_analysis_lag")
+    told = ("tracer_traces_analysed", "tracer_rollups", "tracer_analysis_lag")
     lines = httpx.get(f"{server.url}/metrics", timeout=SENDER_S).text.splitlines()
     return "\n".join(line for line in lines if line.startswith(told))
 

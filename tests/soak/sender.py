@@ -1,6 +1,6 @@
 """Sends traffic and retries as an SDK does, whatever becomes of the server; writes the ledger.
 
-    python -m tests.soak.sender 127.0.0.1:4317 ledger.jsonl RATE SEED
+    python -m tests.soak.sender 127.0.0.1:4317 ledger.jsonl RATE SEED [TWICE_SHARE]
 
 Makes no more traces once its standard input is closed, and ends when all of them are acknowledged.
 Exit code 1 when an export was refused for good or in part, or is not taken within `GIVE_UP_S`.
@@ -104,7 +104,7 @@ class Sender:
         raise AssertionError("unreachable")
 
 
-def run(sender: Sender, rate: float, seed: int) -> None:
+def run(sender: Sender, rate: float, seed: int, twice_share: float) -> None:
     """Traffic of about `rate` spans a second until standard input is closed."""
     traffic = Traffic(seed)
     chance = random.Random(seed)
@@ -119,7 +119,7 @@ def run(sender: Sender, rate: float, seed: int) -> None:
             for request in traffic.trace(time.time_ns()):
                 made += len(request.spans)
                 heapq.heappush(due, (request.due_ns, next(order), request))
-                if chance.random() < TWICE_SHARE:
+                if chance.random() < twice_share:
                     again_ns = request.due_ns + chance.randrange(TWICE_WITHIN_NS)
                     heapq.heappush(due, (again_ns, next(order), request))
         while due and due[0][0] <= time.time_ns():
@@ -128,12 +128,14 @@ def run(sender: Sender, rate: float, seed: int) -> None:
         sender.send(request)
 
 
-def main(target: str, ledger: str, rate: str, seed: str) -> int:
+def main(
+    target: str, ledger: str, rate: str, seed: str, twice_share: str = str(TWICE_SHARE)
+) -> int:
     """Send, write down, say what failed."""
     with Path(ledger).open("ab") as file:
         sender = Sender(target, file)
         try:
-            run(sender, float(rate), int(seed))
+            run(sender, float(rate), int(seed), float(twice_share))
         finally:
             sender.close()
     for failure in sender.failures[:10]:

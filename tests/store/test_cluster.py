@@ -103,7 +103,12 @@ class Recorded:
     def command(self, sql: str) -> None:
         self.said.append(sql)
 
-    def rows(self, sql: str, parameters: dict[str, str]) -> Any:
+    def insert(self, table: str, batch: Any) -> None:
+        self.said.append(f"INSERT INTO {table}")
+
+    def rows(self, sql: str, parameters: dict[str, Any] | None = None) -> Any:
+        if not parameters or "table" not in parameters:
+            return self._engine.rows(sql, parameters)
         assert parameters["table"].endswith("_local")
         return self._engine.rows(sql, {"table": parameters["table"].removesuffix("_local")})
 

@@ -94,4 +94,5 @@ def test_durability_is_a_property_of_the_tables(engine: Engine) -> None:
             "WHERE database = currentDatabase() AND name = 'otel_traces'"
         )[0][0]
         assert f"fsync_after_insert = {int(to_disk)}" in str(shown)
+        assert f"min_rows_to_fsync_after_merge = {int(to_disk)}" in str(shown)
     assert engine.rows("SELECT count() FROM otel_traces")[0][0] == 2

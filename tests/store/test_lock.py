@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.disks import fill, make_read_only, small_disk
 from tracer.errors import PathInUse, Unavailable
 from tracer.store.lock import LOCK_NAME, DirectoryLock, owner_api
 
@@ -45,7 +46,7 @@ def test_a_killed_owner_leaves_nothing_that_hinders(tmp_path: Path) -> None:
     DirectoryLock(tmp_path, "").release()
 
 
-@pytest.mark.parametrize("text", ["", "not json", "[1]", '{"pid": 1'])
+@pytest.mark.parametrize("text", ["", "not json", "[1]", '{"pid": 1', "\x00" * 40, "null", "{}"])
 def test_a_damaged_lock_file_is_no_obstacle(tmp_path: Path, text: str) -> None:
     (tmp_path / LOCK_NAME).write_text(text)
     DirectoryLock(tmp_path, "").release()
@@ -79,3 +80,64 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Unavailable, match="--data"):
         DirectoryLock(tmp_path / "file", "")
+
+
+@pytest.mark.parametrize("text", ["", "not json", "[1]", "null", "{}"])
+def test_an_owner_whose_file_was_overwritten_is_still_an_owner(tmp_path: Path, text: str) -> None:
+    lock = DirectoryLock(tmp_path, "http://127.0.0.1:8000")
+    (tmp_path / LOCK_NAME).write_text(text)
+    with pytest.raises(PathInUse, match="in use by another process;"):
+        DirectoryLock(tmp_path, "")
+    assert owner_api(tmp_path) == ""
+    lock.release()
+
+
+def test_a_directory_in_place_of_the_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / LOCK_NAME).mkdir()
+    with pytest.raises(Unavailable, match=rf"{LOCK_NAME} is a directory .* remove it"):
+        DirectoryLock(tmp_path, "")
+
+
+def test_a_link_to_nowhere_is_named(tmp_path: Path) -> None:
+    (tmp_path / LOCK_NAME).symlink_to(tmp_path / "gone" / "x")
+    with pytest.raises(Unavailable, match=r"cannot be written .*--data"):
+        DirectoryLock(tmp_path, "")
+
+
+def test_no_permission_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may do everything, so the refusal is made up; the error is the kernel's."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, os.strerror(13))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(Unavailable, match=r"written \(Permission denied\); give a writable"):
+        DirectoryLock(tmp_path, "")
+
+
+def test_the_lock_of_a_successor_is_not_taken_away(tmp_path: Path) -> None:
+    """Somebody removed our file by hand, and another process made a new one."""
+    first = DirectoryLock(tmp_path, "first")
+    (tmp_path / LOCK_NAME).unlink()
+    second = DirectoryLock(tmp_path, "second")
+    first.release()
+    assert owner_api(tmp_path) == "second"
+    second.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_read_only_disk_is_named(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        make_read_only(disk)
+        with pytest.raises(Unavailable, match=r"Read-only file system.*--data"):
+            DirectoryLock(disk / "data", "")
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "64k") as disk:
+        (disk / "data").mkdir()
+        filler = fill(disk)
+        with pytest.raises(Unavailable, match=r"is full; make room.*--disk-budget"):
+            DirectoryLock(disk / "data", "")
+        filler.unlink()
+        DirectoryLock(disk / "data", "").release()

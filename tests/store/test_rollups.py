@@ -12,9 +12,8 @@ from tracer.analysis.analyse import analyse
 from tracer.store.activity import read_spans
 from tracer.store.engine import Engine
 from tracer.store.facts import read_facts, write_facts
+from tracer.store.loose import Floors
 from tracer.store.rollups import (
-    HOUR_NS,
-    MINUTE_NS,
     RolledUntil,
     Window,
     pieces,
@@ -24,6 +23,7 @@ from tracer.store.rollups import (
     roll_up_minute,
 )
 from tracer.store.writer import write_spans
+from tracer.units import HOUR_NS, MINUTE_NS
 
 HOUR = EPOCH // HOUR_NS * HOUR_NS
 MS = 1_000_000
@@ -126,9 +126,11 @@ def test_pieces_tile_the_window(rolled: int, start: int, length: int) -> None:
 
 def test_what_is_over_age_is_read_from_hours_and_facts() -> None:
     """Live minutes of then are gone, imported facts of then never had any."""
-    rolled = RolledUntil(HOUR + 5 * HOUR_NS, HOUR + 5 * HOUR_NS, kept_from_ns=HOUR + 2 * HOUR_NS)
-    assert pieces(Window(HOUR + 7, HOUR + 3 * HOUR_NS), rolled) == [
-        ("facts", Window(HOUR + 7, HOUR + 2 * HOUR_NS)),
+    until = HOUR + 5 * HOUR_NS
+    floor = HOUR + 2 * HOUR_NS
+    floors = Floors(minutes_from_ns=floor, loose_below_ns=floor)
+    assert pieces(Window(HOUR + 7, HOUR + 3 * HOUR_NS), RolledUntil(until, until, floors)) == [
+        ("loose", Window(HOUR + 7, HOUR + 2 * HOUR_NS)),
         ("hour", Window(HOUR + HOUR_NS, HOUR + 2 * HOUR_NS)),
         ("hour", Window(HOUR + 2 * HOUR_NS, HOUR + 3 * HOUR_NS)),
     ]

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from tracer import errors
+from tracer.cli.trust import Trust
 from tracer.errors import BadInput, TooLarge, TracerError, Unavailable
 from tracer.settings import LOOPBACK
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tracer.columns.records import SpanRecords
 
 API: Final = "/api/v1"
+NONE: Final = Trust()
 CONNECT_S: Final = 5.0
 ANSWER_S: Final = 120.0
 HEALTH_S: Final = 4.0  # supervisors give a health check five seconds
@@ -32,15 +34,19 @@ _KINDS: Final = {
 class Remote:
     """A tracer at a URL. Raises Unavailable when it cannot be reached, BadInput for no URL."""
 
-    def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self, url: str, transport: httpx.BaseTransport | None = None, trust: Trust = NONE
+    ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise BadInput(f"server {url!r} is not a URL; write it like http://127.0.0.1:8000")
         self.name = url.rstrip("/")
+        self._shown = trust.client_cert
         self._client = httpx.Client(
             base_url=self.name,
             timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S),
             transport=transport,
+            verify=trust.context(),
             trust_env=parts.hostname not in LOOPBACK,  # no proxy to this machine
         )
 
@@ -90,6 +96,10 @@ class Remote:
     def baselines(self, words: Mapping[str, Any]) -> Document:
         """`tracer.baselines/1`."""
         return self._ask("/baselines", words)
+
+    def storage(self) -> Document:
+        """`tracer.storage/1`."""
+        return self._ask("/storage", {})
 
     def export(self, words: Mapping[str, Any]) -> Iterator[bytes]:
         """OTLP JSON lines, in pieces of any size."""
@@ -144,12 +154,24 @@ class Remote:
             raise self._unreachable(error) from error
 
     def _unreachable(self, error: httpx.HTTPError) -> Unavailable:
+        if "certificate verify failed" in str(error):
+            return Unavailable(
+                f"the certificate of {self.name} is not trusted ({error}); name its authority "
+                "with --ca-file, and the server as the certificate does"
+            )
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
             return Unavailable(
                 f"no tracer answers at {self.name} ({error}); "
                 "start one with tracer serve, or name another with --server"
             )
-        return Unavailable(f"{self.name} did not answer: {error or type(error).__name__}")
+        hint = ""
+        if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError) and not self._shown:
+            hint = (
+                "; if it asks for certificates, give --client-cert and --client-key"
+                if self.name.startswith("https:")
+                else "; if it speaks TLS, its URL begins with https://"
+            )
+        return Unavailable(f"{self.name} did not answer: {error or type(error).__name__}{hint}")
 
 
 def _part(text: str) -> str:

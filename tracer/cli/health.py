@@ -10,6 +10,7 @@ import click
 
 from tracer.cli import options
 from tracer.cli.output import show, show_json
+from tracer.cli.trust import trust
 from tracer.settings import Settings, load
 
 NOT_READY: Final = 4
@@ -29,7 +30,7 @@ def command(server: str | None, data: str | None, json_output: bool) -> int:
     """
     from tracer.cli.client import Remote
 
-    with Remote(address(server, data)) as remote:
+    with Remote(address(server, data), trust=trust()) as remote:
         health = remote.health()
     if json_output:
         show_json(health)
@@ -58,4 +59,5 @@ def _holder(settings: Settings) -> str:
 
 def _listens_at(settings: Settings) -> str:
     host = REACHABLE_AS.get(settings.host, settings.host)
-    return f"http://{host}:{settings.api_port}"
+    scheme = "https" if settings.tls_cert else "http"
+    return f"{scheme}://{host}:{settings.api_port}"

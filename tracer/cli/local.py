@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tracer.columns.records import SpanRecords
-from tracer.service import baselines, catalog, export, importing, slow, trace, words
+from tracer.service import baselines, catalog, export, importing, slow, storage, trace, words
 from tracer.service.context import Context
 from tracer.service.open import open_context
 from tracer.settings import Settings
@@ -66,6 +66,10 @@ class Local:
             window=words.optional_window(self._now_ns, **moments),
             limit=said["limit"],
         )
+
+    def storage(self) -> Document:
+        """`tracer.storage/1`."""
+        return storage.storage(self._context)
 
     def export(self, said: Mapping[str, Any]) -> Iterator[bytes]:
         """OTLP JSON lines."""

@@ -26,12 +26,14 @@ COMMANDS: Final = {
     "trace": "tracer.cli.trace",
     "services": "tracer.cli.services",
     "baseline": "tracer.cli.baseline",
+    "storage": "tracer.cli.storage",
     "import": "tracer.cli.imports",
     "export": "tracer.cli.export",
 }
 # Modules that only the extra `server` brings; everything else is a fault of ours when missing.
 SERVER_PARTS: Final = frozenset(
     (
+        "backports",
         "chdb",
         "clickhouse_connect",
         "fastapi",
@@ -40,9 +42,9 @@ SERVER_PARTS: Final = frozenset(
         "grpc_reflection",
         "grpc_status",
         "httpx",
+        "lz4",
         "networkx",
         "prometheus_client",
-        "psutil",
         "starlette",
         "urllib3",
         "uvicorn",

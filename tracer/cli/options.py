@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from tracer.cli.trust import OPTIONS as TRUST
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 MOMENT = "RFC 3339, unix seconds or -15m"
@@ -34,6 +36,7 @@ source = _all(
         metavar="DIR",
         help="A data directory; asked over HTTP while a tracer runs on it [./data].",
     ),
+    *TRUST,
 )
 
 moments = _all(

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tracer.cli.trust import trust
 from tracer.errors import BadInput
 from tracer.settings import Settings, load
 
@@ -58,6 +59,10 @@ class Source(Protocol):
         """`tracer.baselines/1`."""
         ...
 
+    def storage(self) -> Document:
+        """`tracer.storage/1`."""
+        ...
+
     def export(self, words: Words) -> Iterator[bytes]:
         """OTLP JSON lines, in pieces of any size."""
         ...
@@ -93,7 +98,7 @@ def open_source(
             return
     from tracer.cli.client import Remote
 
-    with Remote(url) as remote:
+    with Remote(url, trust=trust()) as remote:
         yield remote
 
 
@@ -121,7 +126,11 @@ def given(words: Mapping[str, Any]) -> dict[str, Any]:
 
 def again(document: Document, server: str | None, data: str | None) -> Document:
     """The document, its command to repeat it asking the same source."""
-    flags = [*(("--server", server) if server else ()), *(("--data", data) if data else ())]
+    flags = [
+        *(("--server", server) if server else ()),
+        *(("--data", data) if data else ()),
+        *trust().flags(),
+    ]
     if not flags or not document.get("reproduce"):
         return document
     return {**document, "reproduce": f"{document['reproduce']} {shlex.join(flags)}"}

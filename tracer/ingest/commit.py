@@ -48,6 +48,9 @@ class Ack:
     accepted: int
     rejected: int
     message: str
+    reasons: tuple[tuple[str, int], ...] = field(
+        default=(), compare=False
+    )  # rejected spans of each
 
 
 Outcome = Ack | TracerError
@@ -71,6 +74,11 @@ class Block:
     arrivals: Arrivals
     refused: dict[int, BadInput]
 
+    @property
+    def foreign(self) -> int:
+        """Spans that are not of a tracer telling of its own work."""
+        return max(0, len(self.arrivals.records) - self.arrivals.kin)
+
 
 @dataclass(frozen=True)
 class Committed:
@@ -85,6 +93,22 @@ class Committed:
 def is_large(request: bytes) -> bool:
     """Whether the request is stored in parts, alone."""
     return len(request) > PART_BYTES
+
+
+@dataclass(frozen=True)
+class BlockDone:
+    """One block as it ended, for whoever watches: what became of it, and what it took."""
+
+    requests: int
+    request_bytes: int
+    result: Committed
+    decode_s: float  # bytes to columns, and the steps
+    write_s: float  # the store's part; when a guilty request is looked for, decoding again too
+    commit_s: float  # from taken off the queue to stored
+    foreign: int  # spans offered to the store that are not of a tracer telling of itself
+
+
+Watch = Callable[[BlockDone], None]  # called by the thread that commits: MUST NOT raise or wait
 
 
 def prepare(way: Way, requests: Sequence[bytes], ingest_ns: int) -> Block:
@@ -184,4 +208,5 @@ def _acknowledged(count: int, block: Block) -> Committed:
 
 def _ack(accepted: int, rejected: list[Rejected]) -> Ack:
     message = "; ".join(f"{some.count} rejected: {some.reason}" for some in rejected)
-    return Ack(accepted, sum(some.count for some in rejected), message[:MESSAGE_LIMIT])
+    reasons = tuple((some.reason, some.count) for some in rejected)
+    return Ack(accepted, sum(some.count for some in rejected), message[:MESSAGE_LIMIT], reasons)

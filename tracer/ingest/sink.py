@@ -23,9 +23,11 @@ from tracer.ingest.answered import Answered, digest
 from tracer.ingest.commit import (
     Ack,
     Block,
+    BlockDone,
     Committed,
     Decode,
     Outcome,
+    Watch,
     Way,
     Write,
     commit,
@@ -86,10 +88,24 @@ class _Begun:
     ingest_ns: int
     begun_s: float
     block: Block | None
+    decode_s: float = 0.0
 
     @property
     def requests(self) -> list[bytes]:
         return [waiting.request for waiting in self.taken]
+
+    def done(self, result: Committed, started_s: float, ended_s: float) -> BlockDone:
+        """The block as it ended: written from `started_s` to `ended_s`."""
+        return BlockDone(
+            requests=len(self.taken),
+            request_bytes=sum(map(len, self.requests)),
+            result=result,
+            decode_s=self.decode_s,
+            write_s=ended_s - started_s,
+            commit_s=ended_s - self.begun_s,
+            # Not prepared: too large for what a tracer exports of itself, or it broke the decoder.
+            foreign=self.block.foreign if self.block else result.rows,
+        )
 
 
 class Sink:
@@ -105,8 +121,10 @@ class Sink:
         settings: SinkSettings = SinkSettings(),
         now_ns: Callable[[], int] = time.time_ns,
         wall_ns: Callable[[], int] | None = None,
+        watch: Watch = lambda done: None,
     ) -> None:
         """`now_ns` stamps what comes in; `wall_ns` is what times of spans are judged by."""
+        self._watch = watch
         self._way = Way(decode, write, steps, step_settings, wall_ns or now_ns)
         self._settings = settings
         self._now_ns = now_ns
@@ -150,7 +168,9 @@ class Sink:
         with self._changed:
             if self._closing:
                 self._refused["closing"] += 1
-                raise Unavailable("tracer is shutting down: retry when it is back")
+                raise Unavailable(
+                    "tracer is shutting down: retry when it is back", reason="closing"
+                )
             if (waiting := self._unanswered.get(key)) is not None:
                 self._counts["repeated"] += 1
                 return waiting.future
@@ -187,6 +207,10 @@ class Sink:
         finally:
             with self._changed:
                 self._held.remove(ingest_ns)
+
+    def alive(self) -> bool:
+        """Whether the threads that commit are running."""
+        return all(thread.is_alive() for thread in self._threads)
 
     def stats(self) -> SinkStats:
         """A snapshot of the counters."""
@@ -228,6 +252,7 @@ class Sink:
                 f"the ingest queue is full ({self._held_bytes} of {self._settings.queue_bytes} "
                 "bytes): retry later, or raise queue_bytes",
                 retry_after_s=min(30.0, max(1.0, 2 * self._commit_s)),
+                reason="queue_full",
             )
 
     def _tick(self) -> int:
@@ -246,13 +271,16 @@ class Sink:
             with self._writing:
                 if self._abandoned:
                     return
+                started_s = time.monotonic()
                 result = commit(self._way, begun.requests, begun.ingest_ns, begun.block)
+                ended_s = time.monotonic()
             with self._changed:
                 self._in_flight -= 1
                 self._held.remove(begun.ingest_ns)
-                self._commit_s = time.monotonic() - begun.begun_s
+                self._commit_s = ended_s - begun.begun_s
                 self._block_rows = result.rows
                 self._counts["commits"] += 1
+            self._watch(begun.done(result, started_s, ended_s))
             self._answer(begun.taken, result)
 
     def _begin(self) -> _Begun | None:
@@ -275,7 +303,7 @@ class Sink:
         rows = len(block.arrivals.request_of)
         if rows:
             self._bytes_per_row = max(1.0, sum(map(len, begun.requests)) / rows)
-        return replace(begun, block=block)
+        return replace(begun, block=block, decode_s=time.monotonic() - begun.begun_s)
 
     def _wait_s(self) -> float | None:
         """Seconds until a block should be begun: 0 is now, None is when something changes."""

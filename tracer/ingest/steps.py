@@ -13,11 +13,13 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tracer.columns.records import SpanRecords
 from tracer.ingest.otlp.decoded import Rejected
 from tracer.ingest.redact import SECRET_KEYS, redacted
+from tracer.telemetry.self_trace import INSTANCE_ATTRIBUTE, SCOPE, SERVICE
 
 HOUR_NS: Final = 3_600_000_000_000
 DAY_NS: Final = 24 * HOUR_NS
@@ -30,7 +32,7 @@ class StepSettings:
     retention_ns: int = 7 * DAY_NS
     future_ns: int = HOUR_NS
     secret_keys: tuple[str, ...] = SECRET_KEYS
-    own_service: str = "tracer"
+    own_instance: str = ""  # service.instance.id of what this process exports
 
 
 DEFAULT_SETTINGS: Final = StepSettings()
@@ -44,6 +46,7 @@ class Arrivals:
     request_of: NDArray[np.int32]
     rejected: tuple[Rejected, ...] = ()
     dropped: int = 0  # spans left out on purpose
+    kin: int = 0  # spans in which other tracers tell of their own work
 
 
 Step = Callable[[Arrivals, StepSettings, int], Arrivals]
@@ -83,15 +86,30 @@ def redact(arrivals: Arrivals, settings: StepSettings, now_ns: int) -> Arrivals:
 
 
 def drop_self(arrivals: Arrivals, settings: StepSettings, now_ns: int) -> Arrivals:
-    """Leave out tracer's own telemetry: storing it would make more of it, for ever."""
+    """Leave out what this very process exported: storing it would make more of it, for ever.
+
+    Spans of other tracers are kept and counted as `kin`.
+    """
     del now_ns
-    service = arrivals.records.batch.column("ServiceName")
-    code = service.dictionary.index(settings.own_service).as_py()
+    batch = arrivals.records.batch
+    service = batch.column("ServiceName")
+    code = service.dictionary.index(SERVICE).as_py()
     if code < 0:
         return arrivals
-    own = service.indices.to_numpy(zero_copy_only=False) == code
-    count = int(own.sum())
-    return replace(_keep(arrivals, ~own), dropped=arrivals.dropped + count) if count else arrivals
+    named = np.flatnonzero(service.indices.to_numpy(zero_copy_only=False) == code)
+    few = batch.select(["ScopeName", "ResourceAttributes"]).take(pa.array(named))
+    of_tracers = pc.equal(few.column("ScopeName"), SCOPE).to_numpy(zero_copy_only=False)
+    instances = pc.map_lookup(few.column("ResourceAttributes"), INSTANCE_ATTRIBUTE, "first")
+    ours = of_tracers & np.array(
+        [bool(one) and one == settings.own_instance for one in instances.to_pylist()], np.bool_
+    )
+    kin = arrivals.kin + int((of_tracers & ~ours).sum())
+    if not ours.any():
+        return replace(arrivals, kin=kin) if kin else arrivals
+    kept = np.ones(len(arrivals.records), np.bool_)
+    kept[named[ours]] = False
+    dropped = arrivals.dropped + int(ours.sum())
+    return replace(_keep(arrivals, kept), dropped=dropped, kin=kin)
 
 
 STEPS: Final[tuple[Step, ...]] = (drop_self, reject_impossible_times, redact)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from tracer.columns.records import SpanRecords
 from tracer.errors import BadInput
 from tracer.service.context import Context
-from tracer.service.serve import rules
+from tracer.service.from_settings import rules
 from tracer.service.settle import Settler
 from tracer.store.members import ANALYSE, read_first
 from tracer.store.writer import write_spans

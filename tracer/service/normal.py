@@ -26,7 +26,7 @@ from tracer.service.context import Context, Window
 from tracer.store import rollups
 from tracer.store.histograms import histograms
 from tracer.store.slow import paths_named
-from tracer.units import NS_PER_S
+from tracer.units import HOUR_NS, NS_PER_S
 
 DAY_NS: Final = 86_400 * NS_PER_S
 WEEKS: Final = 4
@@ -159,7 +159,7 @@ def _before(window: Window, length_ns: int) -> tuple[Window, ...]:
 
 def _same_hours(window: Window, zone_name: str) -> tuple[Window, ...]:
     """The window's whole hours, one to four weeks earlier on the wall clock of the zone."""
-    hour = rollups.HOUR_NS
+    hour = HOUR_NS
     start_ns = window.start_ns // hour * hour
     end_ns = -(-window.end_ns // hour) * hour
     found = []

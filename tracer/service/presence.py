@@ -115,6 +115,10 @@ class Presence:
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
         self._thread.start()
 
+    def alive(self) -> bool:
+        """Whether the thread that beats is running."""
+        return self._thread is not None and self._thread.is_alive()
+
     def _run(self) -> None:
         pause_s = min(LONGEST_BEAT_S, self._expiry_ns / NS_PER_S / BEATS)
         while not self._stop.wait(pause_s):

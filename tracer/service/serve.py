@@ -1,58 +1,87 @@
-"""A running tracer: receivers, committer and analysis around one store, or a part of it by role.
+"""A running tracer: one store, and around it what the role of this process has.
 
-Started in the order store, presence, sink, settler, receivers and stopped in the reverse, so that
-whatever was accepted is stored and acknowledged before anything it needs goes away. On a store that
-other processes share, presence is how they know of this one (`presence`).
+    receive   receivers -> sink -> store     OTLP/gRPC, OTLP/HTTP, imports
+    analyse   settler                        facts and rollups of what was received
+    query     nothing more                   questions only read
+    all       all of it
+
+and `keeper` where the store is embedded, `presence` where other processes share it, health and
+metrics everywhere. The web door is not here: it is given a `Service`, so that a test or another
+program can run the rest without it.
 """
 
 from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+import uuid
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import psutil
+from typing import Any, Final, Protocol
 
 from tracer.columns.records import SpanRecords
-from tracer.errors import BadInput, TracerError, Unsupported
+from tracer.errors import BadInput, Unsupported
 from tracer.ingest.clock import IngestClock
+from tracer.ingest.commit import BlockDone, Watch
+from tracer.ingest.otlp.cors import Cors
 from tracer.ingest.otlp.decode import decode
 from tracer.ingest.otlp.receivers import Receivers, start_receivers
-from tracer.ingest.redact import SECRET_KEYS
-from tracer.ingest.sink import Sink, SinkSettings, SinkStats
-from tracer.ingest.steps import IMPORT_STEPS, Arrivals, StepSettings, apply
+from tracer.ingest.otlp.tls import Certificates
+from tracer.ingest.sink import Sink, SinkSettings
+from tracer.ingest.steps import IMPORT_STEPS, Arrivals, apply
 from tracer.service.context import Context
+from tracer.service.from_settings import limits_of, rules, step_settings
+from tracer.service.health import Health, HealthCheck
+from tracer.service.keeper import Keeper, limits
+from tracer.service.metrics import add_figures
+from tracer.service.monitor import Monitor
 from tracer.service.presence import Presence
-from tracer.service.settle import SETTLED_UNTIL, Progress, Rules, Settler
+from tracer.service.settle import SETTLED_UNTIL, Settler
+from tracer.service.watching import Question, Watchers
+from tracer.service.writes import Writes
 from tracer.settings import Settings
+from tracer.store.ballast import Ballast
 from tracer.store.engine import Engine, free_bytes, open_server
-from tracer.store.facts import read_state
+from tracer.store.facts import read_state, write_state
 from tracer.store.members import ANALYSE, RECEIVE
 from tracer.store.store import Store, open_store
 from tracer.store.writer import write_spans
-from tracer.telemetry import Sample, exposition
+from tracer.telemetry.meters import exposition, new_meters
+from tracer.telemetry.self_trace import open_self_trace
 
 DRAIN_S = 15.0
+TRIED = "tried_ns"  # a row written only to see whether rows can be written
 BUSY_BYTES = 16 * 2**20  # more than a block waits: analysis gives way to receivers
-ROOM_BYTES = 64 * 2**20  # less free disk takes no block (min_free_disk_bytes_to_perform_insert)
+
+DUTIES: Final = {"all": (RECEIVE, ANALYSE), "receive": (RECEIVE,), "analyse": (ANALYSE,)}
+
+
+class WriteSpans(Protocol):
+    """Returns when the spans are committed and analysis cannot have passed them by."""
+
+    def __call__(self, records: SpanRecords, *, imported: bool = False) -> None: ...
 
 
 @dataclass(frozen=True)
 class Service:
     """Everything that runs; `close` ends it without losing an accepted span.
 
-    What the role leaves out is None, and `presence` is None where no other process can be.
+    What the role leaves out is None, `keeper` is where the store is on a server, and `presence`
+    where no other process can be.
     """
 
     context: Context
     store: Store
+    watchers: Watchers
+    health: HealthCheck
+    monitor: Monitor
     presence: Presence | None = None
     sink: Sink | None = None
-    settler: Settler | None = None
     receivers: Receivers | None = None
+    settler: Settler | None = None
+    keeper: Keeper | None = None
 
     @property
     def grpc_port(self) -> int | None:
@@ -89,96 +118,38 @@ class Service:
             "reasons": sorted({some.reason for some in arrivals.rejected}),
         }
 
-    def ready(self) -> tuple[bool, dict[str, str]]:
-        """Whether exports are stored and questions answered now, and the truth about each part."""
-        try:
-            self.store.engine.rows("SELECT 1")
-            store = "ok"
-        except TracerError as error:
-            store = str(error)
-        if not self.context.settings.store:
-            free = free_bytes(Path(self.context.settings.data))
-            if free < ROOM_BYTES:
-                store = (
-                    f"the disk is full: {free} bytes free; exports are refused until there is room"
-                )
-        parts = {"store": store}
-        if self.sink is not None:
-            full = self.sink.stats().queue_bytes > self.context.settings.queue_bytes * 0.95
-            silent = self.presence is not None and not self.presence.is_seen()
-            parts["receivers"] = (
-                "full: exports are refused until the store catches up"
-                if full
-                else "the store does not hear of this process: exports are refused until it does"
-                if silent
-                else "ok"
-            )
-        if self.settler is not None:
-            parts["analysis"] = "ok" if self.settler.alive() else "stopped"
-        return all(state == "ok" for state in parts.values()), parts
+    def ready(self) -> Health:
+        """Whether exports are stored and questions answered now; within two seconds."""
+        return self.health.ready()
+
+    def live(self) -> Health:
+        """Whether it works at all; if not, only a restart helps."""
+        return self.health.live()
 
     def metrics(self) -> bytes:
         """Own telemetry in the Prometheus text format."""
-        return exposition(self._samples())
+        return exposition(self.watchers.meters)
 
-    def _samples(self) -> Iterator[Sample]:
-        stats = self.sink.stats() if self.sink else SinkStats()
-        progress = self.settler.progress if self.settler else Progress()
-        yield Sample(
-            "tracer_spans_accepted",
-            "counter",
-            "Spans stored and acknowledged",
-            stats.accepted_spans,
-        )
-        for reason, count in sorted(stats.rejected_spans.items()):
-            yield Sample(
-                "tracer_spans_rejected",
-                "counter",
-                "Invalid spans, told to the sender by partial_success",
-                count,
-                {"reason": reason},
-            )
-        for reason, count in sorted(stats.refused_requests.items()):
-            yield Sample(
-                "tracer_requests_refused",
-                "counter",
-                "Exports answered with an error",
-                count,
-                {"reason": reason},
-            )
-        for name, meaning, value in (
-            (
-                "tracer_requests_committed",
-                "Exports stored and acknowledged",
-                stats.committed_requests,
-            ),
-            ("tracer_requests_repeated", "Retried exports answered once", stats.repeated_requests),
-            ("tracer_commits", "Blocks written", stats.commits),
-            ("tracer_traces_analysed", "Traces turned into facts", progress.traces),
-            ("tracer_spans_analysed", "Spans read by analysis", progress.spans),
-            ("tracer_minutes_rolled_up", "Minutes rolled up", progress.minutes),
-            ("tracer_analysis_failures", "Analysis steps that must repeat", progress.failures),
-        ):
-            yield Sample(name, "counter", meaning, value)
-        for name, meaning, number in (
-            ("tracer_queue_bytes", "Bytes accepted and not stored yet", float(stats.queue_bytes)),
-            ("tracer_commit_seconds", "Duration of the last commit", stats.commit_s),
-            ("tracer_block_rows", "Spans in the last commit", float(stats.block_rows)),
-            (
-                "tracer_analysis_lag_seconds",
-                "Age of the oldest trace waiting",
-                progress.lag_ns / 1e9,
-            ),
-            ("tracer_resident_bytes", "Resident memory", float(psutil.Process().memory_info().rss)),
-        ):
-            yield Sample(name, "gauge", meaning, number)
+    def asked(self, question: Question) -> None:
+        """A question was answered by the web door."""
+        self.watchers.question(question)
 
-    def close(self) -> None:
-        """Stops taking, finishes what was taken, then lets go of the store."""
+    def drain(self) -> None:
+        """Not ready from now on; takes no new exports and answers those it took."""
+        self.monitor.end()
+        self.watchers.close()
+        self.health.draining = True
         if self.receivers is not None:
             self.receivers.stop(DRAIN_S)
+
+    def close(self) -> None:
+        """Stops taking, finishes what was taken, takes leave, then lets go of the store."""
+        self.drain()
+        self.monitor.close()
         if self.sink is not None:
             self.sink.close(DRAIN_S)
+        if self.keeper is not None:
+            self.keeper.close()
         if self.settler is not None:
             self.settler.close()
         if self.presence is not None:
@@ -186,36 +157,99 @@ class Service:
         self.store.close()
 
 
-def step_settings(settings: Settings) -> StepSettings:
-    """The ingest steps as the settings want them."""
-    return StepSettings(
-        retention_ns=settings.retention_raw, secret_keys=SECRET_KEYS + settings.redact_keys
+def start_service(
+    settings: Settings, *, api_url: str, certificates: Certificates | None = None
+) -> Service:
+    """Opens the store and starts everything; `api_url` is written into the lock for others.
+
+    Raises PathInUse, Unavailable (a port is taken, the store is away) or BadSetting; nothing keeps
+    running then.
+    """
+    return start_on(open_store(settings, api_url=api_url), settings, certificates)
+
+
+def start_on(store: Store, settings: Settings, certificates: Certificates | None = None) -> Service:
+    """Everything around an open store, which it owns from here on, also when it raises.
+
+    Others hear of this process before it takes its first span, and analysis begins last.
+    """
+    engine = store.engine
+    duties = DUTIES.get(settings.role, ())
+    instance = uuid.uuid4().hex
+    with ExitStack() as undo:
+        undo.callback(store.close)
+        self_trace = open_self_trace(settings.self_trace, instance) if settings.self_trace else None
+        watchers = Watchers(new_meters(), self_trace)
+        undo.callback(watchers.close)
+        presence = _presence(settings, duties)
+        if presence:
+            undo.callback(presence.close)
+        clock_ns = presence.now_ns if presence else time.time_ns
+        now_ns = IngestClock(read_state(engine, SETTLED_UNTIL) + 1, wall_ns=clock_ns)
+        writes = Writes(lambda: _write_row(engine)) if RECEIVE in duties else None
+        sink = None
+        if writes:
+            sink = Sink(
+                decode=functools.partial(decode, tenant=settings.tenant),
+                write=writes.around(_writer(engine, presence)),
+                step_settings=step_settings(settings, instance),
+                settings=SinkSettings(
+                    queue_bytes=settings.queue_bytes, block_rows=settings.max_block_rows
+                ),
+                now_ns=now_ns,
+                wall_ns=time.time_ns,
+                watch=_all(writes.watch, watchers.block),
+            )
+            undo.callback(sink.close, 0)
+        if presence:
+            presence.start(sink.horizon_ns if sink else None)
+        settler = None
+        if ANALYSE in duties:
+            settler = _settler(
+                engine, settings, sink=sink, presence=presence, watchers=watchers, now_ns=now_ns
+            )
+        keeper = None if settings.store else _keeper(engine, settings)
+        health = HealthCheck(
+            sink=sink,
+            settler=settler,
+            keeper=keeper,
+            presence=presence,
+            engine=engine,
+            writes=writes,
+            settings=settings,
+        )
+        receivers = _receivers(sink, settings, certificates, watchers) if sink else None
+        undo.pop_all()
+    if settler:
+        settler.start()
+    if keeper:
+        keeper.start()
+    monitor = Monitor(health.ready, receivers.tell_ready if receivers else _nobody)
+    monitor.start()
+    add_figures(
+        watchers.meters,
+        sink=sink,
+        settler=settler,
+        keeper=keeper,
+        engine=engine,
+        health=lambda: health.ready() if health.draining else monitor.last,
+        settings=settings,
+    )
+    return Service(
+        Context(engine, settings, time.time_ns),
+        store,
+        watchers,
+        health,
+        monitor,
+        presence=presence,
+        sink=sink,
+        receivers=receivers,
+        settler=settler,
+        keeper=keeper,
     )
 
 
-def rules(settings: Settings) -> Rules:
-    """When a trace is ready and what is counted apart, as the settings want it."""
-    return Rules(
-        settings.settle,
-        settings.root_wait,
-        settings.max_trace_age,
-        settings.max_services,
-        settings.max_operations,
-    )
-
-
-def _writer(engine: Engine, presence: Presence | None) -> Callable[..., None]:
-    """Returns when the spans are committed and analysis cannot have passed them by."""
-
-    def write(records: SpanRecords, *, imported: bool = False) -> None:
-        write_spans(engine, records, imported=imported)
-        if presence is not None:
-            presence.assure()
-
-    return write
-
-
-def _join(settings: Settings, duties: tuple[str, ...]) -> Presence | None:
+def _presence(settings: Settings, duties: tuple[str, ...]) -> Presence | None:
     """This process among those that share the server, None on a store of its own."""
     if not settings.store or not duties:
         return None
@@ -232,67 +266,75 @@ def _join(settings: Settings, duties: tuple[str, ...]) -> Presence | None:
         raise
 
 
-def start_service(settings: Settings, *, api_url: str) -> Service:
-    """Opens the store and starts everything; `api_url` is written into the lock for others.
+def _writer(engine: Engine, presence: Presence | None) -> WriteSpans:
+    def write(records: SpanRecords, *, imported: bool = False) -> None:
+        write_spans(engine, records, imported=imported)
+        if presence is not None:
+            presence.assure()
 
-    Raises PathInUse, Unavailable (a port is taken, the store is away) or BadSetting; nothing keeps
-    running then.
-    """
-    duties = tuple(duty for duty in (RECEIVE, ANALYSE) if settings.role in ("all", duty))
-    store = open_store(settings, api_url=api_url)
-    context = Context(store.engine, settings, time.time_ns)
-    service = Service(context, store)
-    try:
-        service = replace(service, presence=_join(settings, duties))
-        clock = service.presence.now_ns if service.presence else time.time_ns
-        now_ns = IngestClock(read_state(store.engine, SETTLED_UNTIL) + 1, wall_ns=clock)
-        if RECEIVE in duties:
-            service = replace(service, sink=_sink(service, now_ns))
-        if service.presence:
-            service.presence.start(service.sink.horizon_ns if service.sink else None)
-        if ANALYSE in duties:
-            service = replace(service, settler=_settler(service, now_ns))
-        if service.sink:
-            service = replace(service, receivers=_receivers(service.sink, settings))
-        if service.settler:
-            service.settler.start()
-    except BaseException:
-        service.close()
-        raise
-    return service
+    return write
 
 
-def _sink(service: Service, now_ns: Callable[[], int]) -> Sink:
-    settings = service.context.settings
-    return Sink(
-        decode=functools.partial(decode, tenant=settings.tenant),
-        write=_writer(service.store.engine, service.presence),
-        step_settings=step_settings(settings),
-        settings=SinkSettings(queue_bytes=settings.queue_bytes, block_rows=settings.max_block_rows),
-        now_ns=now_ns,
-        wall_ns=time.time_ns,
-    )
+def _write_row(engine: Engine) -> None:
+    now_ns = time.time_ns()
+    write_state(engine, TRIED, now_ns, version_ns=now_ns)
 
 
-def _settler(service: Service, now_ns: Callable[[], int]) -> Settler:
-    sink, presence = service.sink, service.presence
+def _all(*watches: Watch) -> Watch:
+    def watch(done: BlockDone) -> None:
+        for one in watches:
+            one(done)
+
+    return watch
+
+
+def _settler(
+    engine: Engine,
+    settings: Settings,
+    *,
+    sink: Sink | None,
+    presence: Presence | None,
+    watchers: Watchers,
+    now_ns: Callable[[], int],
+) -> Settler:
+    """Of receivers elsewhere `presence` knows the horizon, and which analyser is to work."""
     horizon_ns = presence.read_horizon if presence else sink.horizon_ns if sink else now_ns
     return Settler(
-        service.store.engine,
-        rules(service.context.settings),
+        engine,
+        rules(settings),
         now_ns=now_ns,
         horizon_ns=horizon_ns,
         is_busy=lambda: sink is not None and sink.stats().queue_bytes > BUSY_BYTES,
         wall_ns=time.time_ns,
         is_first=presence.is_first_analyser if presence else lambda: True,
+        watch=watchers.step,
     )
 
 
-def _receivers(sink: Sink, settings: Settings) -> Receivers:
+def _keeper(engine: Engine, settings: Settings) -> Keeper:
+    return Keeper(
+        engine,
+        limits(settings),
+        free_bytes=lambda: free_bytes(Path(settings.data)),
+        now_ns=time.time_ns,
+        ballast=Ballast(Path(settings.data)),
+    )
+
+
+def _receivers(
+    sink: Sink, settings: Settings, certificates: Certificates | None, watchers: Watchers
+) -> Receivers:
     return start_receivers(
         sink,
         host=settings.host,
         grpc_port=settings.otlp_grpc_port,
         http_port=settings.otlp_http_port,
-        max_request_bytes=settings.max_request_bytes,
+        limits=limits_of(settings),
+        certificates=certificates,
+        cors=Cors(settings.cors_allowed_origins, settings.cors_allowed_headers),
+        watch=watchers.visit,
     )
+
+
+def _nobody(ready: bool) -> None:
+    """Without receivers there is no gRPC health service to tell."""

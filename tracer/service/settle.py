@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,9 @@ from tracer.store import activity as stored
 from tracer.store import rollups
 from tracer.store.engine import Engine
 from tracer.store.facts import read_names, read_state, write_facts, write_state
-from tracer.units import NS_PER_S
+from tracer.store.loose import read_floors
+from tracer.telemetry.self_trace import SERVICE
+from tracer.units import MINUTE_NS, NS_PER_S
 
 log = logging.getLogger("tracer.settle")
 
@@ -39,6 +41,7 @@ PERSIST_EVERY_NS = 5 * NS_PER_S
 PAUSE_S = 1.0  # between two steps, at least
 REST = 3  # and so many times as long as the last step took: each step has a cost of its own
 LONGEST_PAUSE_S = 3.0
+SILENT_S = 10.0  # steps and pauses are not worth mentioning unless they take longer
 MOST_YIELD_S = 30.0  # how long analysis gives way to receivers
 FUTURE_NS = 3_600 * NS_PER_S
 
@@ -60,10 +63,26 @@ class Progress:
 
     traces: int = 0
     spans: int = 0
+    own_spans: int = 0  # of a tracer telling of itself
     minutes: int = 0
     lag_ns: int = 0
     failures: int = 0
     renamed_spans: int = 0  # counted as other operations or other services
+    failing: str = ""  # why the last step failed, '' when it did not
+    stepped_s: float = 0.0  # when the last one succeeded, by the monotonic clock
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """One step of analysis that found something to do, for whoever watches."""
+
+    traces: int
+    spans: int
+    step_s: float
+    foreign: int  # spans that are not of a tracer telling of itself
+
+
+Watch = Callable[[StepDone], None]  # called by the thread that steps: MUST NOT raise or wait
 
 
 class Settler:
@@ -79,8 +98,10 @@ class Settler:
         is_busy: Callable[[], bool] = lambda: False,
         wall_ns: Callable[[], int] | None = None,
         is_first: Callable[[], bool] = lambda: True,
+        watch: Watch = lambda done: None,
     ) -> None:
         """`now_ns` is the clock of ingest times; `wall_ns`, if another, that of spans' minutes."""
+        self._watch = watch
         self.progress = Progress()
         self._engine = engine
         self._rules = rules
@@ -106,7 +127,7 @@ class Settler:
         self._done: dict[int, int] = {}  # trace key → last ingest time analysed, above watermark
         self._recent: deque[tuple[int, NDArray[np.uint64]]] = deque()  # settled below watermark
         self._dirty: dict[int, int] = {}  # minute → first fact version not rolled up
-        self._rolls_from = rollups.minutes_kept_from(self._engine)
+        self._floors = read_floors(self._engine)
         self._recall()
         self._is_loaded = True
 
@@ -116,12 +137,15 @@ class Settler:
             self._engine, after_ns=self._watermark - REMEMBERED_NS, until_ns=self._watermark
         )
         self._recent.append((self._watermark, np.sort(earlier.key)))
-        for minute in rollups.touched_minutes(self._engine, after_version_ns=self._version):
+        for minute in rollups.touched_minutes(
+            self._engine, self._floors, after_version_ns=self._version
+        ):
             self._touch(minute, self._version + 1)
 
     def _touch(self, minute_ns: int, version: int) -> None:
         """Minutes of the future, or over age, as an import may have, are left to the facts."""
-        if self._rolls_from <= minute_ns <= self._wall_ns() + FUTURE_NS:
+        is_loose = self._floors.is_loose(minute_ns, version)
+        if not is_loose and minute_ns <= self._wall_ns() + FUTURE_NS:
             self._dirty.setdefault(minute_ns, version)
 
     def step(self) -> int:
@@ -135,13 +159,15 @@ class Settler:
         )
         again = self._settled_before(seen.key)
         ready = fresh & self._is_ready(seen, again, now)
+        self._lag(seen.last_ingest_ns[fresh], now)
         for batch, batch_again in self._batches(seen.take(ready), again[ready]):
+            if self._stop.is_set():
+                return 0  # the watermark stays: what is left comes again after a restart
             self._analyse(batch, batch_again)
         waiting = seen.first_ingest_ns[fresh & ~ready]
         self._advance(int(waiting.min()) - 1 if len(waiting) else until, now)
         self._roll_up(now)
-        oldest = int(seen.last_ingest_ns[fresh & ~ready].min()) if len(waiting) else now
-        self.progress.lag_ns = max(0, now - oldest)
+        self._lag(seen.last_ingest_ns[fresh & ~ready], now)
         return int(ready.sum())
 
     def take_turn(self) -> int:
@@ -153,6 +179,10 @@ class Settler:
         if not self._is_loaded:
             self._load()
         return self.step()
+
+    def _lag(self, waiting_since_ns: NDArray[np.int64], now: int) -> None:
+        oldest = int(waiting_since_ns.min()) if len(waiting_since_ns) else now
+        self.progress.lag_ns = max(0, now - oldest)
 
     def _is_ready(
         self, seen: stored.Activity, again: NDArray[np.bool_], now: int
@@ -204,6 +234,7 @@ class Settler:
     def _write(
         self, trace_ids: list[str], *, start_ns: int, end_ns: int, after_ns: int | None
     ) -> None:
+        """Facts of traces read whole, or of new ones from what came in after `after_ns`."""
         spans = stored.read_spans(
             self._engine, trace_ids, start_ns=start_ns, end_ns=end_ns, after_ns=after_ns
         )
@@ -211,13 +242,17 @@ class Settler:
             return
         facts = analyse(self._names.bounded(spans)).facts
         self._version = max(self._version + 1, self._now_ns())
-        taken_back_ns = write_facts(self._engine, facts, version_ns=self._version)
+        taken_back_ns = write_facts(
+            self._engine, facts, version_ns=self._version, are_new=after_ns is not None
+        )
         starts_ns = np.concatenate([facts.start_ns, np.array(taken_back_ns, np.int64)])
-        for minute in np.unique(starts_ns // rollups.MINUTE_NS).tolist():
-            self._touch(minute * rollups.MINUTE_NS, self._version)
+        for minute in np.unique(starts_ns // MINUTE_NS).tolist():
+            self._touch(minute * MINUTE_NS, self._version)
         self.progress.traces += len(trace_ids)
         self.progress.spans += len(spans)
         self.progress.renamed_spans = self._names.overflowed
+        tracers = [code for code, one in enumerate(spans.services) if one.name == SERVICE]
+        self.progress.own_spans += int(np.isin(spans.service, tracers).sum()) if tracers else 0
 
     def _advance(self, watermark: int, now: int) -> None:
         if watermark <= self._watermark:
@@ -244,15 +279,18 @@ class Settler:
         write_state(self._engine, SETTLED_UNTIL, self._watermark, version_ns=now)
         rolled = min(self._dirty.values()) - 1 if self._dirty else self._version
         write_state(self._engine, ROLLED_VERSION, rolled, version_ns=now)
+        self._floors = read_floors(self._engine)
         self._persisted_ns = now
 
     def _roll_up(self, now: int) -> None:
         """Rolls up the touched minutes that have closed, then the hours above them."""
-        closed = min(now, self._wall_ns()) - 2 * self._rules.settle_ns - rollups.MINUTE_NS
+        closed = min(now, self._wall_ns()) - 2 * self._rules.settle_ns - MINUTE_NS
         minutes = sorted(minute for minute in self._dirty if minute <= closed)
         for minute in minutes:
             self._version = max(self._version + 1, now)
-            rollups.roll_up_minute(self._engine, minute, version_ns=self._version)
+            rollups.roll_up_minute(
+                self._engine, minute, version_ns=self._version, floors=self._floors
+            )
             del self._dirty[minute]
             self.progress.minutes += 1
         if minutes:
@@ -262,6 +300,7 @@ class Settler:
 
     def start(self) -> None:
         """Steps in a thread of its own until `close`."""
+        self.progress.stepped_s = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="settle", daemon=True)
         self._thread.start()
 
@@ -274,18 +313,43 @@ class Settler:
             self._give_way()
             began_s = time.monotonic()
             try:
-                worked = self.take_turn()
+                worked = self._watched_turn()
             except TracerError as error:
                 # The store is away or full: nothing is lost, the same step comes again.
-                self.progress.failures += 1
+                self._failed(error)
                 log.warning("analysis waits: %s", error)
                 worked = 0
-            except Exception:  # a door: the thread must outlive a mistake of ours, loudly
-                self.progress.failures += 1
+            except Exception as error:  # a door: the thread must outlive a mistake of ours, loudly
+                self._failed(error)
                 log.exception("analysis failed; the same step comes again")
                 worked = 0
             rest_s = min(LONGEST_PAUSE_S, REST * (time.monotonic() - began_s))
             self._stop.wait(max(PAUSE_S, rest_s) if worked < BATCH_TRACES else 0)
+
+    def lag_ns(self) -> int:
+        """Age of the oldest trace waiting; it grows while steps take long or fail."""
+        silent_s = time.monotonic() - self.progress.stepped_s
+        return self.progress.lag_ns + int(silent_s * 1e9 if silent_s > SILENT_S else 0)
+
+    def _failed(self, error: Exception) -> None:
+        self.progress.failures += 1
+        self.progress.failing = f"{type(error).__name__}: {error}"
+
+    def _watched_turn(self) -> int:
+        before, began_s = replace(self.progress), time.monotonic()
+        worked = self.take_turn()
+        self.progress.failing, self.progress.stepped_s = "", time.monotonic()
+        if worked:
+            spans = self.progress.spans - before.spans
+            self._watch(
+                StepDone(
+                    traces=self.progress.traces - before.traces,
+                    spans=spans,
+                    step_s=time.monotonic() - began_s,
+                    foreign=spans - (self.progress.own_spans - before.own_spans),
+                )
+            )
+        return worked
 
     def _give_way(self) -> None:
         """Exporters must never be slowed down: while receivers are busy analysis lags a little."""

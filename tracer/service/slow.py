@@ -25,7 +25,13 @@ from tracer.service.slow_traces import trace_answers
 from tracer.store.activity import count_waiting
 from tracer.store.facts import read_facts, read_paths
 from tracer.store.search import distinct_users
-from tracer.store.slow import RootLimit, count_slow, root_counts, slow_where
+from tracer.store.slow import (
+    RootLimit,
+    count_slow,
+    estimate_requests,
+    root_counts,
+    slow_where,
+)
 from tracer.units import rfc3339, short_duration
 
 JUDGED: Final = 5_000  # slow traces whose call paths are compared; more are sampled by id
@@ -80,7 +86,10 @@ def slow_traces(context: Context, query: SlowQuery) -> dict[str, Any]:
             "slow_means": _rule(query, normal, limits),
             "min_duration_ns": query.min_duration_ns,
         },
-        "affected": _affected(context, query, found, slow, of),
+        "affected": {
+            **_affected(context, query, found, slow, of),
+            "estimated": _estimated(estimate_requests(context.engine, where, parameters)),
+        },
         "bottlenecks": found_bottlenecks[:RANKED],
         "bottlenecks_total": len(found_bottlenecks),
         "traces": trace_answers(context, worst, baselines, leave_one_out=leave_one_out),
@@ -177,6 +186,14 @@ def _affected(
         "users": None if users is None else {"value": users[1], "exact": found <= len(slow)},
         "user_attribute": users[0] if users else ",".join(query.user_attributes),
     }
+
+
+def _estimated(requests: tuple[float, float] | None) -> dict[str, Any] | None:
+    """Of the requests that sampling left out as well; null where it is not known."""
+    if requests is None:
+        return None
+    slow, of = (round(number) for number in requests)
+    return {"requests": {"value": slow, "exact": False}, "of": {"value": of, "exact": False}}
 
 
 def _quality(slow: TraceFacts, found: int) -> dict[str, Any]:

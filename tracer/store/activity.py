@@ -39,6 +39,11 @@ _NAMES: Final = [
     *("TenantId", "Environment", "ServiceNamespace", "ServiceName", "ServiceVersion"),
     *("SpanName", "SpanKind", "StatusCode", "MessagingOperation"),
 ]
+# A service may have a million operations, and every block of an answer would carry all of them as
+# its dictionary: operations come as text and are numbered here.
+_WORDS: Final = ", ".join(
+    "toString(SpanName) AS SpanName" if n == "SpanName" else n for n in _NAMES
+)
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,7 @@ def read_spans(
         "AND IngestTime > fromUnixTimestamp64Nano({after:Int64})" if after_ns is not None else ""
     )
     table = engine.arrow(
-        f"SELECT {_COLUMNS}{', '.join(_NAMES)} FROM otel_traces WHERE TraceId IN {{ids:Ids}} "
+        f"SELECT {_COLUMNS}{_WORDS} FROM otel_traces WHERE TraceId IN {{ids:Ids}} "
         "AND Timestamp >= fromUnixTimestamp64Nano({start:Int64}) "
         f"AND Timestamp <= fromUnixTimestamp64Nano({{end:Int64}}) {ingest}",
         {"ids": trace_ids, "start": start_ns, "end": end_ns, "after": after_ns or 0},
@@ -148,5 +153,7 @@ def _dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:
     """One array with one dictionary, also of no rows."""
     if column.num_chunks == 0:
         return pa.array([], WORD)
+    if pa.types.is_string(column.type):
+        column = column.combine_chunks().dictionary_encode()
     whole = column.unify_dictionaries().combine_chunks()
     return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole

@@ -12,10 +12,16 @@ TABLES = ("otel_traces_trace_id_ts", "otel_traces")  # what is written before ac
 
 
 def apply_durability(engine: Engine, *, to_disk: bool) -> None:
-    """`to_disk`: an insert returns once its files and their directory are synced."""
+    """`to_disk`: an insert returns once its files and their directory are synced.
+
+    Merges sync as well: their sources are deleted within a minute (old_parts_lifetime is 0 when
+    embedded), and the kernel may take as long to write the result.
+    """
     on = int(to_disk)
     for table in TABLES:
-        change = f"fsync_after_insert = {on}, fsync_part_directory = {on}"
-        statement = f"ALTER TABLE {table} MODIFY SETTING {change}"
-        for one in spread(statement, engine.cluster, engine.database):
+        change = (
+            f"MODIFY SETTING fsync_after_insert = {on}, fsync_part_directory = {on}, "
+            f"min_rows_to_fsync_after_merge = {on}"
+        )
+        for one in spread(f"ALTER TABLE {table} {change}", engine.cluster, engine.database):
             engine.command(one)

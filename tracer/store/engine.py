@@ -7,6 +7,7 @@ so writes have a handle of their own and reads take one from a small pool.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import math
 import queue
@@ -15,7 +16,7 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,11 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from urllib3.exceptions import HTTPError
 
 from tracer.errors import StoreFailure, TracerError, Unavailable
+from tracer.store.damage import MOST_AT_ONCE, DamagedError, as_damage, set_aside
 from tracer.store.url import StoreUrl, parse_store_url
 
 READERS = 4
+ASIDE_S = 2  # longest question of health and metrics
 DATABASE = "tracer"
 # Engine defaults are made for servers with the machine to themselves.
 CACHES = {
@@ -101,6 +104,8 @@ def translate(error: Exception) -> TracerError:
             f"the store does not let tracer in, check the account in --store: {first_line}",
             retry_after_s=10.0,
         )
+    if damage := as_damage(code, text, first_line):
+        return damage
     if code in _TRANSIENT or any(word in text for word in _TRANSIENT_WORDS):
         return Unavailable(f"the store cannot do this now: {first_line}", retry_after_s=2.0)
     return StoreFailure(f"the store refused: {first_line}")
@@ -159,6 +164,7 @@ class Engine:
             first.database = database
         self._writer = first
         self._writing = threading.Lock()
+        self._asides: list[Aside] = []
         self._readers: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(READERS):
             self._readers.put(None)  # opened on first use
@@ -198,20 +204,44 @@ class Engine:
     def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Rows as Arrow columns; LowCardinality columns come as dictionaries."""
         spelled, values = spell_out(sql, parameters)
-        with self._reader() as reader, _speaking():
-            table: pa.Table = reader.query_arrow(spelled, parameters=values, settings=READ_SETTINGS)
-            return table
+        table: pa.Table = self._read(
+            lambda reader: reader.query_arrow(spelled, parameters=values, settings=READ_SETTINGS)
+        )
+        return table
 
     def rows(
         self, sql: str, parameters: Mapping[str, Any] | None = None
     ) -> Sequence[Sequence[Any]]:
         """Rows as Python values, for small answers."""
         spelled, values = spell_out(sql, parameters)
-        with self._reader() as reader, _speaking():
-            result: Sequence[Sequence[Any]] = reader.query(
-                spelled, parameters=values, settings=dict(READ_SETTINGS)
-            ).result_rows
-            return result
+        result: Sequence[Sequence[Any]] = self._read(
+            lambda reader: reader.query(spelled, parameters=values, settings=dict(READ_SETTINGS))
+        ).result_rows
+        return result
+
+    def _read(self, ask: Callable[[Any], Any]) -> Any:
+        """The answer of a reader; embedded, damaged parts are set aside and the rest answers."""
+        for _ in range(MOST_AT_ONCE):
+            try:
+                with self._reader() as reader, _speaking():
+                    return ask(reader)
+            except DamagedError as damage:
+                if self._server is not None:
+                    raise  # its parts are of whoever runs it
+                set_aside(damage, self.rows, self.command)
+        raise StoreFailure(
+            f"more than {MOST_AT_ONCE} parts turned out to be damaged; check the disk, "
+            "tracer storage names them"
+        )
+
+    def aside(self) -> Aside:
+        """A handle apart from the pool, for health and metrics; closed with the engine."""
+        self._asides.append(Aside(functools.partial(self._open, self.database)))
+        return self._asides[-1]
+
+    def busy_readers(self) -> int:
+        """How many questions are being answered; `READERS` means that the next one waits."""
+        return READERS - self._readers.qsize()
 
     @contextlib.contextmanager
     def _reader(self) -> Iterator[Any]:
@@ -219,29 +249,63 @@ class Engine:
         try:
             if reader is None:
                 with _speaking():
-                    reader = self._open()
-                    reader.database = self.database
+                    reader = self._open(self.database)
             yield reader
         finally:
             self._readers.put(reader)
 
-    def _open(self) -> Any:
+    def _open(self, database: str = "") -> Any:
+        """A handle of its own; inside `database`, which then MUST exist."""
         client = clickhouse_connect.get_client(**self._connect, settings=self._session_settings)
         if self._server is not None:
             # Only the handshake is short; a query may take as long as it is allowed to.
             client.timeout = urllib3.Timeout(
                 connect=self._server.connect_timeout, read=self._server.read_timeout
             )
+        if database:
+            client.database = database
         return client
 
     def close(self) -> None:
         """Waits for running calls, then closes every handle."""
+        for aside in self._asides:
+            aside.close()
         for _ in range(READERS):
             reader = self._readers.get()
             if reader is not None:
                 reader.close()
         with self._writing:
             self._writer.close()
+
+
+class Aside:
+    """One handle for small questions that must be answered while all readers are busy."""
+
+    def __init__(self, connect: Callable[[], Any]) -> None:
+        self._connect = connect
+        self._asking = threading.Lock()
+        self._handle: Any = None
+        self._closed = False
+
+    def rows(self, sql: str) -> Sequence[Sequence[Any]]:
+        """Rows as Python values; the engine gives up after `ASIDE_S`."""
+        with self._asking, _speaking():
+            if self._closed:
+                raise Unavailable("the store is closed")
+            if self._handle is None:
+                self._handle = self._connect()
+            result: Sequence[Sequence[Any]] = self._handle.query(
+                sql, settings={"max_execution_time": ASIDE_S}
+            ).result_rows
+            return result
+
+    def close(self) -> None:
+        """Waits for the running question."""
+        with self._asking:
+            self._closed = True
+            if self._handle is not None:
+                self._handle.close()
+                self._handle = None
 
 
 @contextlib.contextmanager
@@ -291,6 +355,15 @@ def open_server(url: str, *, create: bool = True) -> Engine:
         ) from error
 
 
+def disk_bytes(directory: Path) -> tuple[int, int]:
+    """Free and all bytes of the disk that holds `directory`; raises Unavailable without one."""
+    try:
+        usage = shutil.disk_usage(directory)
+    except OSError as error:
+        raise Unavailable(f"the data directory {str(directory)!r}: {error.strerror}") from error
+    return usage.free, usage.total
+
+
 def free_bytes(directory: Path) -> int:
     """Free bytes on the disk that holds `directory`."""
-    return shutil.disk_usage(directory).free
+    return disk_bytes(directory)[0]

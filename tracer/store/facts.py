@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,10 @@ from tracer.columns.schema import SPAN_KINDS
 from tracer.columns.spans import ServiceIdentity
 from tracer.store.engine import Engine
 from tracer.store.writer import ANY_PARTITIONS
+from tracer.units import DAY_NS
 
 ENTRIES = ("PathId", "Failed", "Bucket", "Calls", "SelfNs", "CriticalNs")
+PATHS_RENEWED_NS = 30 * DAY_NS
 _COUNTS = {
     "SpanCount": "span_count",
     "ServiceCount": "service_count",
@@ -29,9 +31,12 @@ _COUNTS = {
 }
 
 
-def write_facts(engine: Engine, facts: TraceFacts, *, version_ns: int) -> list[int]:
+def write_facts(
+    engine: Engine, facts: TraceFacts, *, version_ns: int, are_new: bool = False
+) -> list[int]:
     """Replaces what is known of every trace in `facts`; gives the starts of roots taken back.
 
+    `are_new`: nothing is known of any of them, and need not be looked for.
     The paths are written first, so that no fact names a path that nobody knows.
     """
     if len(facts) == 0:
@@ -39,7 +44,7 @@ def write_facts(engine: Engine, facts: TraceFacts, *, version_ns: int) -> list[i
     _write_paths(engine, facts.paths, version_ns)
     trace_id = hex_text(facts.trace_hi, facts.trace_lo)
     table = _table(facts, trace_id, version_ns)
-    gone = _gone(engine, table, version_ns)
+    gone = None if are_new else _gone(engine, table, version_ns)
     if gone is not None:
         table = pa.concat_tables([table, gone.select(table.schema.names).cast(table.schema)])
     engine.insert("tracer_facts", table, ANY_PARTITIONS)
@@ -123,9 +128,11 @@ def _gone(engine: Engine, table: pa.Table, version_ns: int) -> pa.Table | None:
 
 
 def _write_paths(engine: Engine, paths: PathTable, now_ns: int) -> None:
+    """Paths that are new, or were not written for long: retention counts from the last time."""
     known = engine.arrow(
-        "SELECT DISTINCT PathId FROM tracer_paths WHERE PathId IN {ids:Keys}",
-        {"ids": paths.path_id.tolist()},
+        "SELECT DISTINCT PathId FROM tracer_paths WHERE PathId IN {ids:Keys} "
+        "AND LastSeenNs > {since:Int64}",
+        {"ids": paths.path_id.tolist(), "since": now_ns - PATHS_RENEWED_NS},
     )["PathId"].to_numpy()
     new = np.flatnonzero(~np.isin(paths.path_id, known))
     if len(new) == 0:
@@ -144,6 +151,7 @@ def _write_paths(engine: Engine, paths: PathTable, now_ns: int) -> None:
                 "Operation": [paths.operation[row] for row in new],
                 "SpanKind": [SPAN_KINDS[paths.kind[row]] for row in new],
                 "FirstSeenNs": np.full(len(new), now_ns, np.int64),
+                "LastSeenNs": np.full(len(new), now_ns, np.int64),
             }
         ),
     )
@@ -280,22 +288,36 @@ def _list(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[Any]]:
 
 def read_state(engine: Engine, name: str) -> int:
     """A named number that survives restarts, 0 when never written."""
+    return read_states(engine, [name])[name]
+
+
+def read_states(engine: Engine, names: Sequence[str]) -> dict[str, int]:
+    """As `read_state`, of many."""
     rows = engine.rows(
-        "SELECT argMax(Value, Version) FROM tracer_state WHERE Name = {name:String}",
-        {"name": name},
+        "SELECT Name, argMax(Value, Version) FROM tracer_state "
+        "WHERE Name IN {names:Array(String)} GROUP BY Name",
+        {"names": list(names)},
     )
-    return int(rows[0][0])
+    found = {str(name): int(value) for name, value in rows}
+    return {name: found.get(name, 0) for name in names}
 
 
 def write_state(engine: Engine, name: str, value: int, *, version_ns: int) -> None:
     """Remembers a named number."""
+    write_states(engine, {name: value}, version_ns=version_ns)
+
+
+def write_states(engine: Engine, values: Mapping[str, int], *, version_ns: int) -> None:
+    """Remembers named numbers, all of them or none."""
+    if not values:
+        return
     engine.insert(
         "tracer_state",
         pa.table(
             {
-                "Name": [name],
-                "Value": np.array([value], np.int64),
-                "Version": np.array([version_ns], np.uint64),
+                "Name": list(values),
+                "Value": np.array(list(values.values()), np.int64),
+                "Version": np.full(len(values), version_ns, np.uint64),
             }
         ),
     )

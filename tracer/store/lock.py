@@ -6,6 +6,8 @@ on it decides (it vanishes with its process), the text in it only informs.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -25,25 +27,60 @@ class DirectoryLock:
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._file = _locked(self._path)
-            self._file.truncate(0)
-            self._file.write(json.dumps({"pid": os.getpid(), "api": api_url}))
-            self._file.flush()
+            _write(self._file, json.dumps({"pid": os.getpid(), "api": api_url}))
         except BlockingIOError as error:
             raise PathInUse(
                 f"data directory {directory} is in use by {describe_owner(directory)}; "
                 "ask that one with --server URL, or give another --data"
             ) from error
         except OSError as error:
-            raise Unavailable(
-                f"data directory {directory} cannot be written ({error.strerror}); "
-                "give a writable one with --data"
-            ) from error
+            raise _unusable(directory, error) from error
 
     def release(self) -> None:
         """Removes the file and lets go; calling it twice is harmless."""
-        if not self._file.closed:
+        if self._file.closed:
+            return
+        if _is_at(self._file, self._path):  # else somebody took it away, and another may be there
             self._path.unlink(missing_ok=True)
-            self._file.close()
+        self._file.close()
+
+
+def _write(file: IO[str], text: str) -> None:
+    """Replaces what is in the file; lets go of it when that fails."""
+    try:
+        file.truncate(0)
+        file.write(text)
+        file.flush()
+    except BaseException:
+        with contextlib.suppress(OSError):  # closing flushes again what did not fit
+            file.close()
+        raise
+
+
+def _unusable(directory: Path, error: OSError) -> Unavailable:
+    """What is in the way of a lock, and the fix."""
+    if error.errno == errno.ENOSPC:
+        return Unavailable(
+            f"the disk of data directory {directory} is full; make room, then bound the store "
+            "with --disk-budget or a shorter --retention-raw"
+        )
+    if error.errno == errno.EISDIR:
+        return Unavailable(
+            f"{directory / LOCK_NAME} is a directory and must be a file; remove it, "
+            "or give another --data"
+        )
+    return Unavailable(
+        f"data directory {directory} cannot be written ({error.strerror}); "
+        "give a writable one with --data"
+    )
+
+
+def _is_at(file: IO[str], path: Path) -> bool:
+    """Whether the open file is the one that has this name now."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _locked(path: Path) -> IO[str]:
@@ -53,10 +90,8 @@ def _locked(path: Path) -> IO[str]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # An owner that ended since it was opened took the file away: what is locked is not it.
-            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            if _is_at(file, path):
                 return file
-        except FileNotFoundError:
-            pass
         except BaseException:
             file.close()
             raise
@@ -86,7 +121,7 @@ def owner_api(directory: Path) -> str:
 def describe_owner(directory: Path) -> str:
     """'process 123 (API http://…)', as far as the lock file can be read."""
     owner = _read(directory / LOCK_NAME)
-    if not owner:
+    if not owner.get("pid"):
         return "another process"
     api = f" (API {owner['api']})" if owner.get("api") else ""
     return f"process {owner.get('pid')}{api}"

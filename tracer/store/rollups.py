@@ -16,11 +16,10 @@ import pyarrow as pa
 from tracer.columns.buckets import PER_OCTAVE, ZERO_BUCKET
 from tracer.columns.facts import ANALYSIS_VERSION
 from tracer.store.engine import Engine
+from tracer.store.loose import ANYTHING, Floors, read_floors
+from tracer.units import HOUR_NS, MINUTE_NS
 
-MINUTES_KEPT: Final = "retention_minutes_ns"  # in tracer_state
-MINUTE_NS: Final = 60_000_000_000
-HOUR_NS: Final = 3_600_000_000_000
-
+FROM_FACTS: Final = ("facts", "loose")  # sources of `pieces`; the others are grains of caches
 _BUCKET: Final = (
     f"if({{x}} <= 0, {ZERO_BUCKET}, "
     f"toInt16(ceil(log2(greatest({{x}}, 1) * 1e-9) * {PER_OCTAVE})) - 1)"
@@ -102,8 +101,8 @@ class Window:
     end_ns: int
 
 
-def _from_facts(select: str, window: Window, period: str = "toInt64(0)") -> str:
-    inside = f"StartNs >= {window.start_ns} AND StartNs < {window.end_ns}"
+def _from_facts(select: str, window: Window, period: str = "toInt64(0)", only: str = "1") -> str:
+    inside = f"StartNs >= {window.start_ns} AND StartNs < {window.end_ns} AND {only}"
     return select.format(period=period, inside=inside)
 
 
@@ -117,26 +116,37 @@ def _current(table: str, grain: str, window: Window) -> str:
     )
 
 
-def touched_minutes(engine: Engine, *, after_version_ns: int) -> list[int]:
-    """Minutes with facts newer than `after_version_ns`, or rolled up by another analysis."""
+def touched_minutes(engine: Engine, floors: Floors, *, after_version_ns: int) -> list[int]:
+    """Minutes with facts newer than `after_version_ns`, or rolled up by another analysis.
+
+    Of the latter only those whose facts are all there still: the others cannot be computed anew.
+    """
     rows = engine.rows(
         f"SELECT DISTINCT intDiv(StartNs, {MINUTE_NS}) * {MINUTE_NS} AS minute FROM tracer_facts "
-        "WHERE Version > {after:UInt64} UNION DISTINCT "
-        "SELECT PeriodNs FROM tracer_rollups WHERE Grain = 'minute' GROUP BY PeriodNs "
+        f"WHERE Version > {{after:UInt64}} AND NOT {floors.loose_sql()} UNION DISTINCT "
+        "SELECT PeriodNs FROM tracer_rollups WHERE Grain = 'minute' "
+        "AND PeriodNs >= {from:Int64} GROUP BY PeriodNs "
         "HAVING argMax(AnalysisVersion, Version) != {analysis:UInt16}",
-        {"after": after_version_ns, "analysis": ANALYSIS_VERSION},
+        {
+            "after": after_version_ns,
+            "analysis": ANALYSIS_VERSION,
+            "from": max(floors.loose_below_ns, floors.minutes_from_ns),
+        },
     )
     return sorted(int(row[0]) for row in rows)
 
 
-def roll_up_minute(engine: Engine, minute_ns: int, *, version_ns: int) -> None:
-    """Recomputes one minute from facts under a new version."""
+def roll_up_minute(
+    engine: Engine, minute_ns: int, *, version_ns: int, floors: Floors = ANYTHING
+) -> None:
+    """Recomputes one minute from its facts, without loose ones, under a new version."""
     window = Window(minute_ns, minute_ns + MINUTE_NS)
     period = f"toInt64({minute_ns})"
     stamp = Stamp("minute", version_ns)
-    operations = _from_facts(OPERATIONS_FROM_FACTS, window, period)
+    only = f"NOT {floors.loose_sql()}"
+    operations = _from_facts(OPERATIONS_FROM_FACTS, window, period, only)
     _store(engine, "tracer_operations", operations, stamp)
-    _store(engine, "tracer_path_sums", _from_facts(SUMS_FROM_FACTS, window, period), stamp)
+    _store(engine, "tracer_path_sums", _from_facts(SUMS_FROM_FACTS, window, period, only), stamp)
     _mark(engine, minute_ns, stamp)
 
 
@@ -198,13 +208,12 @@ def _mark(engine: Engine, period_ns: int, stamp: Stamp) -> None:
 class RolledUntil:
     """Caches are complete for periods that end at or before these times; 0 = none yet.
 
-    Minutes before `kept_from_ns` are over age: what was live then is in the hours only, and what
-    was imported since, with times of then, in facts only.
+    Before `floors.loose_below_ns` there may be facts beside them that they do not hold.
     """
 
     minute_ns: int
     hour_ns: int
-    kept_from_ns: int = 0
+    floors: Floors = ANYTHING
 
 
 def rolled_until(engine: Engine) -> RolledUntil:
@@ -217,19 +226,8 @@ def rolled_until(engine: Engine) -> RolledUntil:
     return RolledUntil(
         last.get("minute", -MINUTE_NS) + MINUTE_NS,
         last.get("hour", -HOUR_NS) + HOUR_NS,
-        minutes_kept_from(engine),
+        read_floors(engine),
     )
-
-
-def minutes_kept_from(engine: Engine) -> int:
-    """The first whole hour whose minutes are all within retention; 0 without retention."""
-    rows = engine.rows(
-        "SELECT argMax(Value, Version), toUnixTimestamp64Nano(now64(9)) FROM tracer_state "
-        "WHERE Name = {name:String}",
-        {"name": MINUTES_KEPT},
-    )
-    kept_ns, now_ns = int(rows[0][0]), int(rows[0][1])
-    return max(0, -(-(now_ns - kept_ns) // HOUR_NS) * HOUR_NS) if kept_ns else 0
 
 
 def stale_hours(engine: Engine, *, until_ns: int) -> list[int]:
@@ -247,35 +245,43 @@ def stale_hours(engine: Engine, *, until_ns: int) -> list[int]:
 def pieces(window: Window, rolled: RolledUntil) -> list[tuple[str, Window]]:
     """How a window is read: whole hours and minutes from caches, the edges from facts.
 
-    Before `kept_from_ns` whole hours are read from both: see RolledUntil.
+    Below the floor the caches are all there is of what was live then, and loose facts come on top.
     """
-    if window.start_ns < rolled.kept_from_ns:
-        aged = Window(window.start_ns, min(window.end_ns, rolled.kept_from_ns))
-        young = Window(aged.end_ns, window.end_ns)
-        hours = Window(
-            -(-aged.start_ns // HOUR_NS) * HOUR_NS,
-            min(aged.end_ns, rolled.hour_ns) // HOUR_NS * HOUR_NS,
-        )
-        old = [("facts", aged), ("hour", hours)]
-        rest = pieces(young, rolled) if young.end_ns > young.start_ns else []
-        return [(source, one) for source, one in old if one.end_ns > one.start_ns] + rest
-    found: list[tuple[str, Window]] = []
-    low, high = window.start_ns, min(window.end_ns, rolled.minute_ns)
-    first_minute = -(-low // MINUTE_NS) * MINUTE_NS
-    last_minute = high // MINUTE_NS * MINUTE_NS
-    if first_minute >= last_minute:
-        return [("facts", window)] if window.end_ns > window.start_ns else []
-    first_hour = -(-first_minute // HOUR_NS) * HOUR_NS
-    last_hour = min(last_minute, rolled.hour_ns) // HOUR_NS * HOUR_NS
-    if first_hour < last_hour:
-        found.append(("minute", Window(first_minute, first_hour)))
-        found.append(("hour", Window(first_hour, last_hour)))
-        found.append(("minute", Window(last_hour, last_minute)))
-    else:
-        found.append(("minute", Window(first_minute, last_minute)))
-    found.append(("facts", Window(low, first_minute)))
-    found.append(("facts", Window(last_minute, window.end_ns)))
+    floor_ns = rolled.floors.loose_below_ns
+    old = Window(window.start_ns, min(window.end_ns, floor_ns))
+    young = Window(max(window.start_ns, floor_ns), window.end_ns)
+    whole_minutes = _whole(young, MINUTE_NS, rolled.minute_ns)
+    found = [
+        ("loose", old),
+        *_cached(old, rolled),
+        *_cached(young, rolled),
+        ("facts", Window(young.start_ns, whole_minutes.start_ns)),
+        ("facts", Window(whole_minutes.end_ns, young.end_ns)),
+    ]
     return [(source, piece) for source, piece in found if piece.end_ns > piece.start_ns]
+
+
+def _cached(window: Window, rolled: RolledUntil) -> list[tuple[str, Window]]:
+    """Whole hours from hours, whole minutes around them from minutes where there are any."""
+    minutes = _whole(window, MINUTE_NS, rolled.minute_ns)
+    hours = _whole(window, HOUR_NS, min(minutes.end_ns, rolled.hour_ns))
+    if hours.end_ns <= hours.start_ns:
+        hours = Window(minutes.end_ns, minutes.end_ns)
+    first_ns = min(max(minutes.start_ns, rolled.floors.minutes_from_ns), hours.start_ns)
+    return [
+        ("minute", Window(first_ns, hours.start_ns)),
+        ("hour", hours),
+        ("minute", Window(max(hours.end_ns, rolled.floors.minutes_from_ns), minutes.end_ns)),
+    ]
+
+
+def _whole(window: Window, step_ns: int, until_ns: int) -> Window:
+    """The whole steps of the window that end at or before `until_ns`; empty: at its start."""
+    first_ns = -(-window.start_ns // step_ns) * step_ns
+    last_ns = min(window.end_ns, until_ns) // step_ns * step_ns
+    if first_ns >= last_ns:
+        return Window(window.start_ns, window.start_ns)
+    return Window(first_ns, last_ns)
 
 
 def read_operations(
@@ -308,21 +314,30 @@ def _sources(engine: Engine, window: Window, table: str, select: str) -> str:
         "tracer_path_sums": "PathId, Traces, Weight, Weight2, Calls, SelfBuckets, "
         "CriticalBuckets, DurationBuckets, SpanWeight2",
     }[table]
+    rolled = rolled_until(engine)
     parts = [
-        _from_facts(select, piece) if source == "facts" else _current(table, source, piece)
-        for source, piece in pieces(window, rolled_until(engine))
+        _from_facts(select, piece, only=_only(source, rolled))
+        if source in FROM_FACTS
+        else _current(table, source, piece)
+        for source, piece in pieces(window, rolled)
     ]
     return " UNION ALL ".join(f"SELECT {columns} FROM ({part})" for part in parts)
+
+
+def _only(source: str, rolled: RolledUntil) -> str:
+    return rolled.floors.loose_sql() if source == "loose" else "1"
 
 
 def count_traces(engine: Engine, window: Window) -> int:
     """How many roots start in the window, caches first."""
     total = 0
-    for source, piece in pieces(window, rolled_until(engine)):
-        if source == "facts":
+    rolled = rolled_until(engine)
+    for source, piece in pieces(window, rolled):
+        if source in FROM_FACTS:
             sql = (
                 "SELECT count() FROM tracer_facts FINAL WHERE IsDeleted = 0 "
-                f"AND StartNs >= {piece.start_ns} AND StartNs < {piece.end_ns}"
+                f"AND StartNs >= {piece.start_ns} AND StartNs < {piece.end_ns} "
+                f"AND {_only(source, rolled)}"
             )
         else:
             roots = "PathId IN (SELECT PathId FROM tracer_paths WHERE ParentPathId = 0)"

@@ -56,13 +56,33 @@ def count_slow(engine: Engine, where: str, parameters: dict[str, Any]) -> int:
     return int(rows[0][0])
 
 
+def estimate_requests(
+    engine: Engine, where: str, parameters: dict[str, Any]
+) -> tuple[float, float] | None:
+    """How many requests the facts that meet the condition stand for, and all of their window.
+
+    None where no sampling weight is known in the window; a fact without one counts once.
+    """
+    weight = "if(SamplingWeight > 0, SamplingWeight, 1)"
+    rows = engine.rows(
+        f"SELECT sumIf({weight}, {where}), sum({weight}), max(SamplingWeight) "
+        f"FROM tracer_facts FINAL WHERE IsDeleted = 0 AND {_condition('through' in parameters)}",
+        parameters,
+    )
+    slow, of, known = (float(number) for number in rows[0])
+    return (slow, of) if known > 0 else None
+
+
 def _inside(window: tuple[int, int], through: list[int] | None) -> tuple[str, dict[str, Any]]:
-    where = "IsMain = 1 AND StartNs >= {start:Int64} AND StartNs < {end:Int64}"
     parameters: dict[str, Any] = {"start": window[0], "end": window[1]}
     if through is not None:
-        where += " AND hasAny(`Paths.PathId`, {through:Array(UInt64)})"
         parameters["through"] = through
-    return where, parameters
+    return _condition(through is not None), parameters
+
+
+def _condition(is_through: bool) -> str:
+    where = "IsMain = 1 AND StartNs >= {start:Int64} AND StartNs < {end:Int64}"
+    return where + (" AND hasAny(`Paths.PathId`, {through:Array(UInt64)})" if is_through else "")
 
 
 def paths_named(engine: Engine, service: str | None, operation: str | None) -> list[int]:

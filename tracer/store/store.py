@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tracer.errors import StoreFailure, Unavailable
+from tracer.errors import StoreFailure, TracerError, Unavailable
 from tracer.settings import Settings
 from tracer.store.durability import apply_durability
 from tracer.store.engine import DATABASE, Engine, open_embedded, open_server
+from tracer.store.inventory import tell_set_aside
 from tracer.store.lock import DirectoryLock
 from tracer.store.migrate import applied, migrate, migrations
+from tracer.store.opening import explain
 from tracer.store.priority import let_merges_give_way
 from tracer.store.repeats import remember_inserts
 from tracer.store.retention import apply_retention
@@ -48,6 +50,9 @@ def open_store(settings: Settings, *, api_url: str = "", database: str = DATABAS
                 memory_bytes=settings.engine_memory,
                 database=database,
             )
+        except TracerError as error:
+            lock.release()
+            raise explain(directory, error) from error
         except BaseException:
             lock.release()
             raise
@@ -59,10 +64,14 @@ def open_store(settings: Settings, *, api_url: str = "", database: str = DATABAS
         migrate(engine)
         if settings.store and not engine.cluster:
             remember_inserts(engine)
+        tell_set_aside(engine)
         apply_retention(engine, settings)
         apply_durability(engine, to_disk=settings.durability == "disk")
         if lock is not None:
             let_merges_give_way()
+    except TracerError as error:
+        store.close()
+        raise (explain(Path(settings.data), error) if lock else error) from error
     except BaseException:
         store.close()
         raise

@@ -1,177 +1,23 @@
-"""OTLP over HTTP: `POST /v1/traces` as protobuf or JSON, plain ASGI.
-
-Every answer, errors included, has the encoding of the request. Unpacking and JSON parsing run on a
-small pool of threads, so a large body does not hold up the others.
-"""
+"""The server of OTLP over HTTP, on an event loop that others run."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
-from google.protobuf import json_format
-from google.rpc.code_pb2 import Code
-from google.rpc.status_pb2 import Status
 
-from tracer.errors import TracerError, Unavailable, codes
-from tracer.ingest.commit import Ack
-from tracer.ingest.otlp.compression import CODINGS, decompress, too_large
+from tracer.ingest.otlp.cors import NO_CORS, Cors
+from tracer.ingest.otlp.door import Watch, nobody
 from tracer.ingest.otlp.grpc_server import Identify, Offer
+from tracer.ingest.otlp.http_app import OtlpHttp
+from tracer.ingest.otlp.http_connection import http_config
+from tracer.ingest.otlp.limits import Limits
 from tracer.ingest.otlp.listen import listening_socket
-from tracer.ingest.otlp.otlp_json import request_from_json
-from tracer.ingest.otlp.status import response_of, status_of
-
-_LOG = logging.getLogger(__name__)
+from tracer.ingest.otlp.tls import Certificates
 
 PORT_FLAG: Final = "--otlp-http-port"
-PATH: Final = "/v1/traces"
-PROTOBUF: Final = "application/x-protobuf"
-JSON: Final = "application/json"
-UNPACKING_THREADS: Final = 2
-HELD_REQUESTS: Final = 4  # bodies of the largest size that may be held at once
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class Reply:
-    """One HTTP answer; the content type is that of the request."""
-
-    status: int
-    message: Any  # protobuf
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """The head of a request."""
-
-    path: str
-    method: str
-    headers: Mapping[str, str] = field(repr=False)
-
-    @property
-    def media_type(self) -> str:
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-    @property
-    def coding(self) -> str:
-        return self.headers.get("content-encoding", "identity").strip().lower() or "identity"
-
-
-class _Disconnected(Exception):
-    """The client left before its request was complete: there is nobody to answer."""
-
-
-class OtlpHttp:
-    """The ASGI application."""
-
-    def __init__(
-        self, offer: Offer, *, max_request_bytes: int, identify: Identify | None = None
-    ) -> None:
-        self._offer = offer
-        self._limit = max_request_bytes
-        self._identify = identify
-        self._held_bytes = 0
-        self._pool = ThreadPoolExecutor(UNPACKING_THREADS, "tracer-unpack")
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1")
-            for name, value in scope["headers"]
-        }
-        asked = _Asked(scope["path"], scope["method"], headers)
-        try:
-            reply = self._refusal(asked) or _success(await self._export(asked, receive))
-        except _Disconnected:
-            return
-        except TracerError as error:
-            reply = _failure(error)
-        except Exception as error:  # noqa: BLE001 - the door: the client gets a Status all the same
-            _LOG.exception("%s %s failed", asked.method, asked.path)
-            reply = _failure(TracerError(f"internal error: {type(error).__name__}"))
-        await _send(send, reply, PROTOBUF if asked.media_type == PROTOBUF else JSON)
-
-    def close(self) -> None:
-        """Give the threads back."""
-        self._pool.shutdown()
-
-    def _refusal(self, asked: _Asked) -> Reply | None:
-        """Why the request is not even read, if so."""
-        if asked.path != PATH:
-            return _refused(404, "NOT_FOUND", f"nothing is received here: POST traces to {PATH}")
-        if asked.method != "POST":
-            text = f"{PATH} takes POST, not {asked.method}"
-            return _refused(405, "UNIMPLEMENTED", text, ("Allow", "POST"))
-        if asked.media_type not in (PROTOBUF, JSON):
-            text = f"Content-Type must be {PROTOBUF} or {JSON}, got {asked.media_type!r}"
-            return _refused(415, "INVALID_ARGUMENT", text, ("Accept-Post", f"{PROTOBUF}, {JSON}"))
-        if asked.coding not in CODINGS:
-            text = f"Content-Encoding must be one of {', '.join(CODINGS)}, got {asked.coding!r}"
-            return _refused(415, "INVALID_ARGUMENT", text, ("Accept-Encoding", "gzip, deflate"))
-        if self._identify and self._identify(asked.headers) is None:
-            text = "no valid credentials were sent"
-            return _refused(401, "UNAUTHENTICATED", text, ("WWW-Authenticate", "Bearer"))
-        return None
-
-    async def _export(self, asked: _Asked, receive: Receive) -> Ack:
-        body = await self._read(receive)
-        try:
-            if asked.media_type == JSON or asked.coding != "identity":
-                loop = asyncio.get_running_loop()
-                request = await loop.run_in_executor(
-                    self._pool, _unpack, body, asked.coding, asked.media_type, self._limit
-                )
-            else:
-                request = body
-        finally:
-            self._held_bytes -= len(body)
-        return await asyncio.wrap_future(self._offer(request))
-
-    async def _read(self, receive: Receive) -> bytes:
-        """The whole body, counted as held. A body over the limit is read to its end, not kept:
-
-        most clients do not look for an answer before they have sent everything.
-        """
-        parts: list[bytes] = []
-        size = read = 0
-        more = True
-        refusal: TracerError | None = None
-        while more and read <= HELD_REQUESTS * self._limit:
-            event = await receive()
-            if event["type"] == "http.disconnect":
-                self._held_bytes -= size
-                raise _Disconnected
-            part = event.get("body", b"")
-            more = event.get("more_body", False)
-            read += len(part)
-            refusal = refusal or self._no_room(read, len(part))
-            if refusal:
-                self._held_bytes -= size
-                parts, size = [], 0
-            else:
-                parts.append(part)
-                size += len(part)
-                self._held_bytes += len(part)
-        if refusal:
-            raise refusal
-        return b"".join(parts)
-
-    def _no_room(self, read: int, part: int) -> TracerError | None:
-        if read > self._limit:
-            return too_large(self._limit)
-        if self._held_bytes + part > HELD_REQUESTS * self._limit:
-            return Unavailable("too many large requests at once: retry later")
-        return None
 
 
 class HttpServer:
@@ -185,6 +31,7 @@ class HttpServer:
 
     async def stop(self, grace_s: float) -> None:
         """Take no more requests, answer those there are, for at most `grace_s`."""
+        self._app.stopping = True
         self._server.config.timeout_graceful_shutdown = max(1, math.ceil(grace_s))
         self._server.should_exit = True
         await self._task
@@ -192,57 +39,26 @@ class HttpServer:
 
 
 async def serve_http(
-    offer: Offer, *, host: str, port: int, max_request_bytes: int, identify: Identify | None = None
+    offer: Offer,
+    *,
+    host: str,
+    port: int,
+    limits: Limits,
+    identify: Identify | None = None,
+    certificates: Certificates | None = None,
+    cors: Cors = NO_CORS,
+    watch: Watch = nobody,
 ) -> HttpServer:
     """Serve on the running event loop; returns once it listens.
 
     Raises Unavailable when the port is taken.
     """
     listener = listening_socket(host, port, PORT_FLAG)
-    app = OtlpHttp(offer, max_request_bytes=max_request_bytes, identify=identify)
-    config = uvicorn.Config(
-        app, lifespan="off", ws="none", log_config=None, access_log=False, server_header=False
-    )
-    server = uvicorn.Server(config)
+    app = OtlpHttp(offer, limits, identify=identify, cors=cors, watch=watch)
+    server = uvicorn.Server(http_config(app, limits, certificates))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not task.done():
         await asyncio.sleep(0.005)
     if task.done():
         task.result()
     return HttpServer(app, server, listener.getsockname()[1], task)
-
-
-def _unpack(body: bytes, coding: str, media_type: str, limit: int) -> bytes:
-    plain = decompress(body, coding, limit)
-    return request_from_json(plain) if media_type == JSON else plain
-
-
-def _success(ack: Ack) -> Reply:
-    return Reply(200, response_of(ack))
-
-
-def _failure(error: TracerError) -> Reply:
-    wait: tuple[tuple[str, str], ...] = ()
-    if isinstance(error, Unavailable):
-        wait = (("Retry-After", str(max(1, math.ceil(error.retry_after_s)))),)
-    return Reply(codes(error).http, status_of(error), wait)
-
-
-def _refused(status: int, code: str, message: str, *headers: tuple[str, str]) -> Reply:
-    return Reply(status, Status(code=Code.Value(code), message=message), headers)
-
-
-async def _send(send: Send, reply: Reply, content_type: str) -> None:
-    if content_type == JSON:
-        body = json_format.MessageToJson(reply.message, indent=None).encode()
-    else:
-        body = reply.message.SerializeToString()
-    headers = (("Content-Type", content_type), ("Content-Length", str(len(body))), *reply.headers)
-    await send(
-        {
-            "type": "http.response.start",
-            "status": reply.status,
-            "headers": [(name.lower().encode(), value.encode()) for name, value in headers],
-        }
-    )
-    await send({"type": "http.response.body", "body": body})

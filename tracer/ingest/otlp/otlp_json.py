@@ -35,9 +35,10 @@ _U64: Final = range(1 << 64)
 _I32: Final = range(-(1 << 31), 1 << 31)
 _I64: Final = range(-(1 << 63), 1 << 63)
 _LONGEST_NUMBER: Final = 40  # characters; 64 bits need 20
+_ENDS: Final = tuple("0123456789.")  # of a number; not of "inf" and "nan"
 _NOT_HEX: Final = b"?"  # one byte: never a valid id, so decoding rejects the span and says why
 _DEEPEST: Final = 100  # messages inside messages that protobuf will read back
-_DEPTH_OF_VALUE: Final = 6  # request, resource spans, scope spans, span, pair, value
+_DEPTH_OF_VALUE: Final = 4  # resource spans, resource, pair, value; a span's values lie deeper
 _FIX: Final = "send OTLP/JSON (lowerCamelCase keys, hex ids, 64-bit integers as strings)"
 
 
@@ -180,7 +181,13 @@ def _key_value(pair: KeyValue, json: dict[str, Any], levels_left: int) -> None:
 
 
 def _any_value(value: AnyValue, json: dict[str, Any], levels_left: int) -> None:
-    """Sets the member that the JSON has; the last one if there are several, as on the wire."""
+    """Sets the member that the JSON has; the last one if there are several, as on the wire.
+
+    Ends a nesting that protobuf would not read back wherever it begins. What begins deeper may be
+    too deep all the same: then protobuf itself refuses the request.
+    """
+    if levels_left < 0:
+        raise Fault("", f"nested deeper than {_DEEPEST} messages")
     for member, given in json.items():
         if given is None:
             continue
@@ -209,7 +216,6 @@ def _any_value(value: AnyValue, json: dict[str, Any], levels_left: int) -> None:
 
 def _array_filler(levels_left: int) -> Callable[[ArrayValue, dict[str, Any]], None]:
     def fill(array: ArrayValue, json: dict[str, Any]) -> None:
-        _check_depth(levels_left)
         each(
             json,
             "values",
@@ -222,16 +228,10 @@ def _array_filler(levels_left: int) -> Callable[[ArrayValue, dict[str, Any]], No
 
 def _kvlist_filler(levels_left: int) -> Callable[[KeyValueList, dict[str, Any]], None]:
     def fill(kvlist: KeyValueList, json: dict[str, Any]) -> None:
-        _check_depth(levels_left)
         if json.get("values") is not None:
             _key_values(kvlist.values, json["values"], "values", levels_left)
 
     return fill
-
-
-def _check_depth(levels_left: int) -> None:
-    if levels_left < 0:
-        raise Fault("", f"nested deeper than {_DEEPEST} messages")
 
 
 def _integer(owner: dict[str, Any], key: str, allowed: range) -> int:
@@ -251,7 +251,7 @@ def _integer_of(value: object) -> int | None:
             return None  # Python refuses to read thousands of digits
         case str() if value.isascii() and value.isdigit():
             return int(value)
-        case str() if value == value.strip() and "_" not in value:
+        case str() if _is_plain(value):
             try:
                 exact = Decimal(value)
             except InvalidOperation:
@@ -261,10 +261,15 @@ def _integer_of(value: object) -> int | None:
                 exact.is_finite() and exact.adjusted() < 20 and exact == exact.to_integral_value()
             )
             return int(exact) if whole else None
-        case float() if value.is_integer():
-            return int(value)
+        case float() if value.is_integer() and value > _I64[0]:
+            return int(value)  # what is below 64 bits arrives as a float, and rounds to their end
         case _:
             return None
+
+
+def _is_plain(text: str) -> bool:
+    """Without what only Python reads as a number: spaces, underscores, digits of other scripts."""
+    return text.isascii() and text == text.strip() and "_" not in text
 
 
 def _double(value: object) -> float:
@@ -275,7 +280,7 @@ def _double(value: object) -> float:
             return float(value)
         case "NaN" | "Infinity" | "-Infinity":
             return float(value)
-        case str() if value == value.strip() and "_" not in value and value[-1:].isdigit():
+        case str() if _is_plain(value) and value[-1:] in _ENDS:
             try:
                 return float(value)
             except ValueError:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import Final
+from typing import Any
 
+from tracer.ingest.otlp.cors import NO_CORS, Cors
+from tracer.ingest.otlp.door import Watch, nobody
 from tracer.ingest.otlp.grpc_server import GrpcServer, Identify, Offer, start_grpc
 from tracer.ingest.otlp.http_server import HttpServer, serve_http
+from tracer.ingest.otlp.limits import DEFAULT_LIMITS, Limits
+from tracer.ingest.otlp.tls import Certificates
 from tracer.ingest.sink import Sink
-
-MAX_REQUEST_BYTES: Final = 64 << 20  # what the protocol recommends
 
 
 class Receivers:
@@ -27,6 +29,12 @@ class Receivers:
         self._servers = servers
         self.grpc_port = servers[0].port
         self.http_port = servers[1].port
+
+    def tell_ready(self, ready: bool) -> None:
+        """What the gRPC health service answers from now on; a stopped one has said its last."""
+        if not self._loop.is_closed():
+            telling = self._servers[0].tell_ready(ready)
+            asyncio.run_coroutine_threadsafe(telling, self._loop)
 
     def stop(self, grace_s: float = 10.0) -> None:
         """Take nothing new, answer what was accepted, for at most `grace_s`; then close.
@@ -45,8 +53,11 @@ def start_receivers(
     host: str = "127.0.0.1",
     grpc_port: int = 4317,
     http_port: int = 4318,
-    max_request_bytes: int = MAX_REQUEST_BYTES,
+    limits: Limits = DEFAULT_LIMITS,
     identify: Identify | None = None,
+    certificates: Certificates | None = None,
+    cors: Cors = NO_CORS,
+    watch: Watch = nobody,
 ) -> Receivers:
     """Listen on both ports (0: any free one); returns once they do.
 
@@ -56,7 +67,17 @@ def start_receivers(
     thread = threading.Thread(target=loop.run_forever, name="tracer-receivers", daemon=True)
     thread.start()
     starting = asyncio.run_coroutine_threadsafe(
-        _start(sink.offer, host, (grpc_port, http_port), max_request_bytes, identify), loop
+        _start(
+            sink.offer,
+            (grpc_port, http_port),
+            cors,
+            host=host,
+            limits=limits,
+            identify=identify,
+            certificates=certificates,
+            watch=watch,
+        ),
+        loop,
     )
     try:
         return Receivers(loop, thread, starting.result())
@@ -66,19 +87,11 @@ def start_receivers(
 
 
 async def _start(
-    offer: Offer,
-    host: str,
-    ports: tuple[int, int],
-    max_request_bytes: int,
-    identify: Identify | None,
+    offer: Offer, ports: tuple[int, int], cors: Cors, **shared: Any
 ) -> tuple[GrpcServer, HttpServer]:
-    over_grpc = await start_grpc(
-        offer, host=host, port=ports[0], max_request_bytes=max_request_bytes, identify=identify
-    )
+    over_grpc = await start_grpc(offer, port=ports[0], **shared)
     try:
-        over_http = await serve_http(
-            offer, host=host, port=ports[1], max_request_bytes=max_request_bytes, identify=identify
-        )
+        over_http = await serve_http(offer, port=ports[1], cors=cors, **shared)
     except BaseException:
         await over_grpc.stop(0)
         raise

@@ -1,0 +1,1 @@
+"""Own telemetry: numbers for Prometheus, lines for people and machines."""
