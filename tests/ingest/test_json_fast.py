@@ -180,14 +180,14 @@ _RESOURCE_SPANS = objects(
 DOCUMENTS = objects(resourceSpans=arrays(_RESOURCE_SPANS, at_least=1))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(DOCUMENTS)
 def test_both_ways_say_the_same(text: str) -> None:
     body = text.encode()
     assert outcome(request_from_json, body) == outcome(obvious_request, body)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(requests(), st.data())
 def test_both_ways_say_the_same_of_damaged_text(content: bytes, data: st.DataObject) -> None:
     body = bytearray(orjson.dumps(to_otlp_json(decode([content], ingest_ns=1).records)))

@@ -15,7 +15,8 @@ from __future__ import annotations
 from binascii import unhexlify
 from collections.abc import Callable
 from functools import lru_cache
-from struct import Struct, error
+from struct import Struct
+from struct import error as PackError
 from typing import Any, Final
 
 import msgspec
@@ -36,7 +37,7 @@ from tracer.ingest.otlp.json_records import (
     StatusRecord,
     parse_request,
 )
-from tracer.ingest.otlp.json_values import I32, U32, span_id
+from tracer.ingest.otlp.json_values import I32, U32, hex_id
 from tracer.ingest.otlp.wire import DELIMITED, FIXED32, FIXED64, VARINT, delimited, tag, varint
 
 _KEPT_OWNERS: Final = 256  # resources and scopes: the same few come with every request
@@ -69,7 +70,7 @@ def usual_request(text: bytes) -> bytes | None:
     try:
         groups = parse_request(text).resource_spans
         return b"".join([delimited(_RESOURCE_SPANS, _resource_spans(group)) for group in groups])
-    except (msgspec.DecodeError, Fault, ValueError, error, RecursionError):
+    except (msgspec.DecodeError, Fault, ValueError, PackError, RecursionError):
         return None
 
 
@@ -110,20 +111,20 @@ def _span(span: SpanRecord) -> bytes:
     parts = [
         _ids(span.trace_id, span.span_id, span.trace_state, span.parent_span_id),
         _text(_NAME, span.name),
-        _enum(_KIND, span.kind),
+        _number(_KIND, span.kind, I32),
         _times(span.start_time_unix_nano, span.end_time_unix_nano),
         _pairs(Span, _ATTRIBUTE, span.attributes),
     ]
     if span.dropped_attributes_count:
-        parts.append(_count(_DROPPED_ATTRIBUTES, span.dropped_attributes_count))
+        parts.append(_number(_DROPPED_ATTRIBUTES, span.dropped_attributes_count, U32))
     if span.events:
         parts += map(_event, span.events)
     if span.dropped_events_count:
-        parts.append(_count(_DROPPED_EVENTS, span.dropped_events_count))
+        parts.append(_number(_DROPPED_EVENTS, span.dropped_events_count, U32))
     if span.links:
         parts += [_LINK + _part(Span.Link, fill_link, bytes(link)) for link in span.links]
     if span.dropped_links_count:
-        parts.append(_count(_DROPPED_LINKS, span.dropped_links_count))
+        parts.append(_number(_DROPPED_LINKS, span.dropped_links_count, U32))
     if span.status:
         parts.append(_status(span.status))
     if span.flags:
@@ -132,27 +133,23 @@ def _span(span: SpanRecord) -> bytes:
 
 
 def _ids(
-    trace_id: str | None, span_id_: str | None, trace_state: str | None, parent: str | None
+    trace_id: str | None, span_id: str | None, trace_state: str | None, parent: str | None
 ) -> bytes:
     """Fields 1 to 4. Ids as they should be are written as hex and turned into bytes together."""
-    if (
-        trace_id
-        and len(trace_id) == 32
-        and span_id_
-        and len(span_id_) == 16
-        and not trace_state
-        and (not parent or len(parent) == 16)
-    ):
+    well_sized = (
+        len(trace_id or "") == 32 and len(span_id or "") == 16 and len(parent or "") in (0, 16)
+    )
+    if well_sized and not trace_state:
         try:
             if parent:
-                return unhexlify(f"0a10{trace_id}1208{span_id_}2208{parent}")
-            return unhexlify(f"0a10{trace_id}1208{span_id_}")
+                return unhexlify(f"0a10{trace_id}1208{span_id}2208{parent}")
+            return unhexlify(f"0a10{trace_id}1208{span_id}")
         except ValueError:
-            pass
+            pass  # not hex; each on its own then
     return b"".join(
         (
             _id(_TRACE_ID, trace_id),
-            _id(_SPAN_ID, span_id_),
+            _id(_SPAN_ID, span_id),
             _text(_TRACE_STATE, trace_state),
             _id(_PARENT, parent),
         )
@@ -160,7 +157,7 @@ def _ids(
 
 
 def _id(tag: bytes, text: str | None) -> bytes:
-    content = span_id(text)
+    content = hex_id(text)
     return delimited(tag, content) if content else b""
 
 
@@ -175,14 +172,14 @@ def _event(event: EventRecord) -> bytes:
             _time(_EVENT_TIME, _u64(event.time_unix_nano)),
             _text(_EVENT_NAME, event.name),
             _pairs(Span.Event, _EVENT_ATTRIBUTE, event.attributes),
-            _count(_EVENT_DROPPED, event.dropped_attributes_count),
+            _number(_EVENT_DROPPED, event.dropped_attributes_count, U32),
         )
     )
     return delimited(_EVENT, content)
 
 
 def _status(status: StatusRecord) -> bytes:
-    content = _text(_STATUS_MESSAGE, status.message) + _enum(_STATUS_CODE, status.code)
+    content = _text(_STATUS_MESSAGE, status.message) + _number(_STATUS_CODE, status.code, I32)
     return delimited(_STATUS, content)
 
 
@@ -210,17 +207,9 @@ def _u64(given: Number | None) -> int:
     return given or 0
 
 
-def _count(tag: bytes, number: int | None) -> bytes:
+def _number(tag: bytes, number: int | None, allowed: range) -> bytes:
     if not number:
         return b""
-    if number not in U32:
-        raise ValueError(number)
-    return tag + varint(number)
-
-
-def _enum(tag: bytes, number: int | None) -> bytes:
-    if not number:
-        return b""
-    if number not in I32:
+    if number not in allowed:
         raise ValueError(number)
     return tag + varint(number)

@@ -98,11 +98,11 @@ def span_id_member(owner: dict[str, Any], key: str) -> bytes:
     """Trace or span id of a span; missing, null and '' are no id."""
     value = owner.get(key)
     if value is None or isinstance(value, str):
-        return span_id(value)
+        return hex_id(value)
     raise expected(key, "a string of hex digits", value)
 
 
-def span_id(text: str | None) -> bytes:
+def hex_id(text: str | None) -> bytes:
     """The bytes of a hex id; what is not hex becomes an id that no decoder accepts."""
     if text is None:
         return b""
