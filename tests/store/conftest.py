@@ -21,7 +21,12 @@ SIZES: Final[dict[str, Callable[[], AbstractContextManager[Engine]]]] = {
     "embedded": fresh_engine,
     "server": fresh_server_engine,
 }
-CANNOT: Final[dict[tuple[str, str], str]] = {}
+LEFT_ALONE: Final = "damaged parts of a server are left to whoever runs it"
+CANNOT: Final[dict[tuple[str, str], str]] = {
+    ("server", "test_a_damaged_part_is_set_aside_and_the_rest_answers"): LEFT_ALONE,
+    ("server", "test_all_parts_damaged_leave_an_empty_table"): LEFT_ALONE,
+    ("server", "test_a_part_that_was_only_misread_is_kept"): LEFT_ALONE,
+}
 # Long, and about SQL only, which both sizes run on the same engine; a real server runs them too.
 COSTLY: Final = {"test_caches_answer_like_facts"}
 

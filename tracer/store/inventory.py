@@ -136,12 +136,12 @@ def read_set_aside(engine: Engine) -> list[SetAside]:
 
 
 def tell_set_aside(engine: Engine) -> None:
-    """Names them in the log, one line each."""
-    for one in read_set_aside(engine):
-        log.warning(
-            "part %s of table %s is set aside (%s), its rows are not served; its files are in %s",
-            one.part,
-            one.table,
-            one.reason or "damaged when it was read, or detached by hand",
-            one.path,
-        )
+    """Names all of them in one line of the log: a warning that repeats is only counted."""
+    found = [
+        f"part {one.part} of table {one.table} is set aside "
+        f"({one.reason or 'damaged when it was read, or detached by hand'}), "
+        f"its files are in {one.path}"
+        for one in read_set_aside(engine)
+    ]
+    if found:
+        log.warning("their rows are not served: %s", "; ".join(found))

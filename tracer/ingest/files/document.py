@@ -1,15 +1,21 @@
-"""Which kind of JSON document this is, and the OTLP requests in it."""
+"""Which kind of JSON document this is, and the OTLP requests in it.
+
+OTLP as exporters write it becomes a request without being parsed into objects first; all else is
+parsed and looked at.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, Final, Literal
 
+import orjson
+
 from tracer.errors import BadInput
 from tracer.ingest.files.jaeger import request_from_jaeger
 from tracer.ingest.files.source import Source
 from tracer.ingest.otlp.json_fault import Fault
-from tracer.ingest.otlp.otlp_json import request_from_document
+from tracer.ingest.otlp.otlp_json import request_from_document, usual_request
 
 FileFormat = Literal["auto", "otlp", "jaeger"]
 
@@ -18,9 +24,22 @@ _OTHER_SIGNALS: Final = {"resourceMetrics": "metrics", "resourceLogs": "logs"}
 
 
 def requests_of(
-    source: Source, document: Any, format: FileFormat, where: str = ""
+    source: Source, text: bytes, format: FileFormat, where: str = ""
 ) -> Iterator[bytes]:
-    """The requests in one JSON document. Raises `BadInput` that names the place."""
+    """The requests in the text of one JSON document.
+
+    Raises `orjson.JSONDecodeError` at once when it is none, and `BadInput` that names the place
+    when asked for a request that is malformed.
+    """
+    request = None if format == "jaeger" else usual_request(text)
+    if request is None:
+        return _requests_of_parsed(source, orjson.loads(text), format, where)
+    return iter([request])
+
+
+def _requests_of_parsed(
+    source: Source, document: Any, format: FileFormat, where: str
+) -> Iterator[bytes]:
     if isinstance(document, dict) and isinstance(document.get("result"), dict):
         document, where = document["result"], f"{where}result, "  # an answer of Jaeger's API v3
     kind = _kind(source, document)

@@ -6,7 +6,6 @@ The first line tells: if it is a complete document and more follows, the file is
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import orjson
 
@@ -21,12 +20,11 @@ def json_requests(source: Source, format: FileFormat, warnings: list[str]) -> It
     if first is None:
         raise source.error("has only blank lines: export the trace again")
     try:
-        document = orjson.loads(first[1])
+        requests = requests_of(source, first[1], format)
     except orjson.JSONDecodeError:
-        yield from requests_of(source, _whole(source, first[1]), format)
-        return
-    yield from requests_of(source, document, format)
-    del document
+        requests = _whole(source, first[1], format)
+    del first  # a line may be large
+    yield from requests
     yield from _further_lines(source, lines, format, warnings)
 
 
@@ -37,10 +35,10 @@ def _numbered_lines(source: Source) -> Iterator[tuple[int, bytes]]:
             yield number, line
 
 
-def _whole(source: Source, begun: bytes) -> Any:
+def _whole(source: Source, begun: bytes, format: FileFormat) -> Iterator[bytes]:
     """The rest of the file is part of the document that the first line begins."""
     try:
-        return orjson.loads(begun + source.stream.read())
+        return requests_of(source, begun + source.stream.read(), format)
     except orjson.JSONDecodeError as error:
         raise source.error(
             f"is not JSON ({error}): give OTLP (JSON, JSON lines, protobuf) or Jaeger JSON"
@@ -52,7 +50,7 @@ def _further_lines(
 ) -> Iterator[bytes]:
     for number, line in lines:
         try:
-            document = orjson.loads(line)
+            requests = requests_of(source, line, format, f"line {number}, ")
         except orjson.JSONDecodeError as error:
             following = next(lines, None)
             if following is not None:
@@ -61,4 +59,4 @@ def _further_lines(
                 ) from None
             warnings.append(f"{source.path}: the last line ({number}) is cut off and was left out")
             return
-        yield from requests_of(source, document, format, f"line {number}, ")
+        yield from requests
