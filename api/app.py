@@ -14,6 +14,7 @@ from api.measure import Measure
 from api.routes import (
     baselines,
     docs,
+    elsewhere,
     export,
     health,
     home,
@@ -47,7 +48,10 @@ ROUTERS = (
     export.router,
     *OWN,
 )
-ROUTERS_OF = {"receive": (imports.router, *OWN), "analyse": OWN}  # of other roles: all
+ROUTERS_OF = {  # of other roles: all
+    "receive": (imports.router, *OWN, elsewhere.router_of("receive")),
+    "analyse": (*OWN, elsewhere.router_of("analyse")),
+}
 
 
 def create_app(service: Service, *, settings: Settings) -> FastAPI:

@@ -48,6 +48,10 @@ def _asked(server: Server, path: str) -> Any:
     return httpx.get(f"{server.url}/api/v1{path}", timeout=30).raise_for_status().json()
 
 
+def _analysis(server: Server) -> str:
+    return str(_asked(server, "/health/ready")["parts"]["analysis"])
+
+
 def _until(found: Callable[[], bool], *servers: Server) -> None:
     give_up_s = time.monotonic() + WAIT_S
     while not found():
@@ -79,9 +83,9 @@ def test_three_processes_receive_analyse_and_answer(tmp_path: Path) -> None:
         assert set(receiver.ports) == {"otlp_grpc", "otlp_http", "api"}
         assert set(analyser.ports) == set(answerer.ports) == {"api"}
         for server, parts in (
-            (receiver, {"store", "commits", "receivers"}),
+            (receiver, {"store", "commits", "receivers", "analysis"}),
             (analyser, {"store", "analysis"}),
-            (answerer, {"store"}),
+            (answerer, {"store", "analysis"}),
         ):
             health = _asked(server, "/health/ready")
             assert (health["ready"], set(health["parts"])) == (True, parts)
@@ -90,13 +94,26 @@ def test_three_processes_receive_analyse_and_answer(tmp_path: Path) -> None:
         assert _asked(answerer, f"/traces/{trace_id}")["span_count"] == 2
         assert "tracer_spans_accepted_total 2.0" in httpx.get(f"{receiver.url}/metrics").text
         assert "tracer_traces_analysed_total 1.0" in httpx.get(f"{analyser.url}/metrics").text
-        assert httpx.get(f"{receiver.url}/api/v1/traces").status_code == 404
+        refused = httpx.get(f"{receiver.url}/api/v1/slow-traces")
+        assert (refused.status_code, "--role query" in refused.json()["detail"]) == (404, True)
 
         # What a receiver leaves behind when it is killed holds nobody up for long.
         receiver.stop(signal.SIGKILL)
         other = run(stack, "receive", "other")
         trace_id = _exported(other, "second")
         _until(lambda: shows(answerer, "second", trace_id), other, analyser, answerer)
+
+        # Without an analyser everything is ready, and says that answers grow old.
+        assert analyser.stop() == 0
+        for server in (other, answerer):
+            _until(lambda server=server: _analysis(server).startswith("degraded: nobody"), server)
+            assert _asked(server, "/health/ready")["ready"]
+        trace_id = _exported(other, "third")
+        analyser = run(stack, "analyse", "next")
+        _until(lambda: shows(answerer, "third", trace_id), other, analyser, answerer)
+        _until(lambda: _analysis(answerer) == "ok", answerer)
+        asked = command("slow", "--service", "third", "--min-duration", "1s", TRACER_STORE=url)
+        assert (asked.returncode, trace_id in asked.stdout) == (0, True), asked.stderr
         for server in (other, analyser, answerer):
             assert server.stop() == 0
             assert PASSWORD not in server.said()

@@ -12,6 +12,7 @@ import os
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -89,6 +90,8 @@ def open_source(
     url = server or ("" if data else os.environ.get("TRACER_SERVER", ""))
     if not url:
         settings = load({"data": data}, os.environ)
+        if settings.store and not may_create:
+            settings = replace(settings, role="query")  # asking changes nothing on a server
         url = _owner(settings, may_create=may_create)
         if not url:
             from tracer.cli.local import open_local

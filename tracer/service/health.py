@@ -21,6 +21,7 @@ from tracer.service.settle import Settler
 from tracer.service.writes import Writes
 from tracer.settings import Settings
 from tracer.store.engine import READERS, Engine, disk_bytes
+from tracer.store.members import ANALYSE, read_first
 from tracer.store.opening import ROOM_BYTES
 from tracer.units import NS_PER_S
 
@@ -94,7 +95,15 @@ class HealthCheck:
         """Raises Unavailable or StoreFailure when the engine answers nothing to begin with."""
         aside = engine.aside()
         aside.rows(QUESTION)  # opens the handle: the first look is not to take longer than others
-        self._answers = Bounded(lambda: aside.rows(QUESTION), name="tracer-try-read", keep_s=KEEP_S)
+
+        def look() -> str:
+            aside.rows(QUESTION)
+            if settings.store and settler is None:
+                return read_first(aside, ANALYSE, expiry_ns=settings.member_expiry)
+            return ""
+
+        # Gives the analyser at work, where that is another process.
+        self._answers = Bounded(look, name="tracer-try-read", keep_s=KEEP_S)
         self._sink = sink
         self._settler = settler
         self._keeper = keeper
@@ -112,7 +121,8 @@ class HealthCheck:
         return Health(tuple(self._parts(lambda: max(0.0, until_s - time.monotonic()))))
 
     def _parts(self, left_s: Callable[[], float]) -> Iterator[Part]:
-        yield self._store(left_s())
+        store = self._store(left_s())
+        yield store
         if not self._settings.store:
             yield self._disk()
         if self._sink and self._writes:
@@ -120,6 +130,8 @@ class HealthCheck:
             yield self._receivers(self._sink)
         if self._settler:
             yield self._analysis(self._settler)
+        elif self._settings.store and store.state != DOWN:
+            yield self._analyser()
 
     def live(self) -> Health:
         """Whether the threads that do the work run; nothing else that a restart would not mend."""
@@ -178,6 +190,12 @@ class HealthCheck:
         if used > FILLING:
             return Part("receivers", DEGRADED, f"the queue is {used:.0%} full")
         return Part("receivers")
+
+    def _analyser(self) -> Part:
+        if self._answers.last:
+            return Part("analysis")
+        says = "nobody analyses what is stored here; start a tracer with --role analyse"
+        return Part("analysis", DEGRADED, says)
 
     def _analysis(self, settler: Settler) -> Part:
         progress, settings = settler.progress, self._settings

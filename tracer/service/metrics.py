@@ -53,6 +53,7 @@ ANALYSIS: Final = (
     Family("tracer_rollups", "counter", "Closed minutes summed up into rollups"),
     Family("tracer_analysis_failures", "counter", "Steps of analysis that must be repeated"),
     Family("tracer_analysis_lag_seconds", "gauge", "Age of the oldest trace waiting for analysis"),
+    Family("tracer_analysis_active", "gauge", "0 while it stands by for another analyser, else 1"),
 )
 STORE: Final = (
     Family("tracer_build_info", "gauge", "Always 1", ("version", "python", "engine")),
@@ -139,6 +140,7 @@ def _analysis(settler: Settler) -> Iterator[Figure]:
     yield Figure("tracer_rollups", progress.minutes)
     yield Figure("tracer_analysis_failures", progress.failures)
     yield Figure("tracer_analysis_lag_seconds", settler.lag_ns() / 1e9)
+    yield Figure("tracer_analysis_active", not progress.stands_by)
 
 
 def _store(look: Bounded[StoreFigures], engine: Engine, settings: Settings) -> Iterator[Figure]:

@@ -66,6 +66,7 @@ class Progress:
     own_spans: int = 0  # of a tracer telling of itself
     minutes: int = 0
     lag_ns: int = 0
+    stands_by: bool = False  # another analyser works
     failures: int = 0
     renamed_spans: int = 0  # counted as other operations or other services
     failing: str = ""  # why the last step failed, '' when it did not
@@ -172,7 +173,8 @@ class Settler:
 
     def take_turn(self) -> int:
         """A step if this analyser is the first of those here; else it stands by and forgets."""
-        if not self._is_first():
+        self.progress.stands_by = not self._is_first()
+        if self.progress.stands_by:
             self._is_loaded = False
             self.progress.lag_ns = 0
             return 0
@@ -235,13 +237,14 @@ class Settler:
         self, trace_ids: list[str], *, start_ns: int, end_ns: int, after_ns: int | None
     ) -> None:
         """Facts of traces read whole, or of new ones from what came in after `after_ns`."""
+        # Before the spans are read: facts of one that was paused in between are not the newest.
+        self._version = max(self._version + 1, self._now_ns())
         spans = stored.read_spans(
             self._engine, trace_ids, start_ns=start_ns, end_ns=end_ns, after_ns=after_ns
         )
         if len(spans) == 0:
             return
         facts = analyse(self._names.bounded(spans)).facts
-        self._version = max(self._version + 1, self._now_ns())
         taken_back_ns = write_facts(
             self._engine, facts, version_ns=self._version, are_new=after_ns is not None
         )
@@ -276,6 +279,8 @@ class Settler:
             self._recent.append((watermark, np.unique(keys)))
 
     def _persist(self, now: int) -> None:
+        if not self._is_first():  # another has taken over since this step began
+            return
         write_state(self._engine, SETTLED_UNTIL, self._watermark, version_ns=now)
         rolled = min(self._dirty.values()) - 1 if self._dirty else self._version
         write_state(self._engine, ROLLED_VERSION, rolled, version_ns=now)

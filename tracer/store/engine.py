@@ -287,7 +287,9 @@ class Aside:
         self._handle: Any = None
         self._closed = False
 
-    def rows(self, sql: str) -> Sequence[Sequence[Any]]:
+    def rows(
+        self, sql: str, parameters: Mapping[str, Any] | None = None
+    ) -> Sequence[Sequence[Any]]:
         """Rows as Python values; the engine gives up after `ASIDE_S`."""
         with self._asking, _speaking():
             if self._closed:
@@ -295,7 +297,7 @@ class Aside:
             if self._handle is None:
                 self._handle = self._connect()
             result: Sequence[Sequence[Any]] = self._handle.query(
-                sql, settings={"max_execution_time": ASIDE_S}
+                sql, parameters=dict(parameters or {}), settings={"max_execution_time": ASIDE_S}
             ).result_rows
             return result
 

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from tracer.store.engine import Engine
+from tracer.store.engine import Aside, Engine
 
 RECEIVE: Final = "receive"
 ANALYSE: Final = "analyse"
@@ -70,7 +70,7 @@ def read_horizon(engine: Engine, *, expiry_ns: int) -> tuple[int, int | None]:
     return now_ns, horizon_ns if receivers else None
 
 
-def read_first(engine: Engine, duty: str, *, expiry_ns: int) -> str:
+def read_first(engine: Engine | Aside, duty: str, *, expiry_ns: int) -> str:
     """Name of the one here that came first, '' when nobody is."""
     rows = engine.rows(
         f"SELECT Name FROM {_PRESENT} ORDER BY since, Name LIMIT 1",
