@@ -15,7 +15,7 @@ def router_of(role: str) -> APIRouter:
     """Every path that a process of `role` does not have itself; include it last."""
     router = APIRouter()
 
-    @router.api_route("/{path:path}", methods=METHODS, include_in_schema=False)
+    @router.api_route("/{path:path}", methods=METHODS, response_model=None, include_in_schema=False)
     async def elsewhere(request: Request) -> NoReturn:
         raise Unsupported(
             f"this tracer runs with --role {role} and has no {request.url.path}; "

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.clickhouse_http import PASSWORD
+from tests.support.server import new_database, server_url
 from tracer.cli.source import given, open_source
-from tracer.errors import BadInput
+from tracer.errors import BadInput, Unavailable
 from tracer.store.lock import DirectoryLock
 
 ELSEWHERE = "http://127.0.0.1:1"
@@ -66,3 +68,16 @@ def test_the_process_that_owns_the_directory_is_asked(tmp_path: Path) -> None:
 def test_only_what_was_said_is_asked() -> None:
     words = {"service": "shop", "since": None, "limit": 10, "attribute": ()}
     assert given(words) == {"service": "shop", "limit": 10}
+
+
+def test_asking_a_server_makes_no_schema_and_importing_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TRACER_STORE", server_url(new_database()))
+    with pytest.raises(Unavailable, match="no schema yet"), open_source(None, None):
+        pass
+    with open_source(None, None, may_create=True):
+        pass
+    with open_source(None, None) as source:
+        assert PASSWORD not in source.name
+        assert source.storage()["schema"] == "tracer.storage/1"

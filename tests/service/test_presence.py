@@ -126,6 +126,48 @@ def test_an_analyser_cut_off_for_too_long_does_not_work(engine: Engine, join: An
     assert not presence.is_first_analyser()
 
 
+class Paused:
+    """An engine for one analyser, which is stopped once, right after it has read its spans."""
+
+    def __init__(self, engine: Engine, meanwhile: Callable[[], None]) -> None:
+        self._engine = engine
+        self._meanwhile: Callable[[], None] | None = meanwhile
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def arrow(self, sql: str, parameters: Any = None) -> Any:
+        table = self._engine.arrow(sql, parameters)
+        if "FROM otel_traces WHERE" in sql and self._meanwhile:
+            meanwhile, self._meanwhile = self._meanwhile, None
+            meanwhile()
+        return table
+
+
+def test_an_analyser_paused_in_a_step_puts_nothing_old_above_the_work_of_another(
+    engine: Engine,
+) -> None:
+    now, first = EPOCH + 100 * SECOND, "paused"
+
+    def analyser(name: str, on: Any) -> Settler:
+        return Settler(
+            on, RULES, now_ns=lambda: now, horizon_ns=lambda: now, is_first=lambda: first == name
+        )
+
+    def meanwhile() -> None:
+        nonlocal now, first
+        write_spans(engine, records([span(1, 2, 1, ingest=now)]))
+        now, first = now + 50 * SECOND, "other"
+        assert analyser("other", engine).take_turn() == 1
+
+    write_spans(engine, records([span(1, 1)]))
+    paused = analyser("paused", Paused(engine, meanwhile))
+    assert paused.take_turn() == 1
+    paused.close()
+    assert engine.rows("SELECT SpanCount FROM tracer_facts FINAL") == [(2,)]
+    assert read_state(engine, SETTLED_UNTIL) == now - 1, "what the other has written"
+
+
 def test_an_import_past_running_processes_is_refused(engine: Engine, join: Any) -> None:
     context = Context(engine, Settings(store="clickhouse://me:hunter2@h/d"), time.time_ns)
     analyser = join([ANALYSE])

@@ -54,8 +54,8 @@ def test_merge_threads_have_a_low_priority_and_others_do_not() -> None:
         for task in Path("/proc/self/task").iterdir():
             merges = (task / "comm").read_text().strip() == MERGE_THREAD
             priority = os.getpriority(os.PRIO_PROCESS, int(task.name))
-            wanted = max(own, NICENESS) if merges else own
-            assert priority == wanted, (task / "comm").read_text()
+            high = priority < NICENESS or priority == own
+            assert priority >= NICENESS if merges else high, (task / "comm").read_text()
 
 
 def test_nothing_happens_where_there_is_no_such_list(tmp_path: Path) -> None:
