@@ -74,7 +74,9 @@ def test_the_same_rows_inserted_twice_are_there_twice(far: tuple[Engine, Wire]) 
     assert _count(engine, "twice") == 6
 
 
-def test_a_server_that_went_away_is_waited_for(far: tuple[Engine, Wire]) -> None:
+def test_a_server_that_went_away_is_waited_for(
+    far: tuple[Engine, Wire], caplog: pytest.LogCaptureFixture
+) -> None:
     engine, passing = far
     passing.cut()
     for ask in (
@@ -87,6 +89,7 @@ def test_a_server_that_went_away_is_waited_for(far: tuple[Engine, Wire]) -> None
             ask()
         assert caught.value.retry_after_s > 0
         assert PASSWORD not in str(caught.value)
+    assert [one.name for one in caplog.records] == [], "whoever asks tells of it, and nobody else"
     passing.mend()
     write_spans(engine, records([span(1, 1, service="back")]))
     assert _count(engine, "back") == 1

@@ -332,8 +332,10 @@ def open_server(url: str, *, create: bool = True) -> Engine:
     Raises BadSetting for a URL that is none, Unavailable when nobody answers there.
     """
     server = parse_store_url(url)
-    # It warns of every failure that it raises as well; whoever catches it says more.
-    logging.getLogger("clickhouse_connect").setLevel(logging.ERROR)
+    # They warn of every failure that they raise as well, with all of a query's parameters; whoever
+    # catches it says more.
+    for name in ("clickhouse_connect", "urllib3"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     connect: dict[str, Any] = {
         "interface": server.interface,
         "host": server.host,
