@@ -25,6 +25,7 @@ from tracer.ingest.otlp.tls import Certificates
 from tracer.ingest.redact import SECRET_KEYS
 from tracer.ingest.sink import Sink, SinkSettings
 from tracer.ingest.steps import IMPORT_STEPS, Arrivals, StepSettings, apply
+from tracer.service.burst import MergePause
 from tracer.service.context import Context
 from tracer.service.health import Health, HealthCheck
 from tracer.service.keeper import Keeper, limits
@@ -37,6 +38,7 @@ from tracer.settings import Settings
 from tracer.store.ballast import Ballast
 from tracer.store.engine import Engine, free_bytes
 from tracer.store.facts import read_state, write_state
+from tracer.store.priority import hold_merges
 from tracer.store.store import Store, open_store
 from tracer.store.writer import write_spans
 from tracer.telemetry.meters import exposition, new_meters
@@ -44,7 +46,7 @@ from tracer.telemetry.self_trace import open_self_trace
 
 DRAIN_S = 15.0
 TRIED = "tried_ns"  # a row written only to see whether rows can be written
-BUSY_BYTES = 16 * 2**20  # more than a block waits: analysis gives way to receivers
+BUSY_BYTES = 16 * 2**20  # more than a block waits: analysis and merges give way to receivers
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Service:
     watchers: Watchers
     health: HealthCheck
     monitor: Monitor
+    merge_pause: MergePause | None = None  # None where the store is shared
 
     @property
     def grpc_port(self) -> int:
@@ -122,6 +125,8 @@ class Service:
         self.drain()
         self.monitor.close()
         self.sink.close(DRAIN_S)
+        if self.merge_pause is not None:
+            self.merge_pause.close()
         self.keeper.close()
         self.settler.close()
         self.store.close()
@@ -209,12 +214,16 @@ def start_on(store: Store, settings: Settings, certificates: Certificates | None
             watch=_all(writes.watch, watchers.block),
         )
         undo.callback(sink.close, 0)
+
+        def is_busy() -> bool:
+            return sink.stats().queue_bytes > BUSY_BYTES
+
         settler = Settler(
             store.engine,
             rules(settings),
             now_ns=now_ns,
             horizon_ns=sink.horizon_ns,
-            is_busy=lambda: sink.stats().queue_bytes > BUSY_BYTES,
+            is_busy=is_busy,
             wall_ns=time.time_ns,
             watch=watchers.step,
         )
@@ -246,6 +255,10 @@ def start_on(store: Store, settings: Settings, certificates: Certificates | None
         undo.pop_all()
     settler.start()
     keeper.start()
+    merge_pause = None
+    if store.lock is not None:
+        merge_pause = MergePause(functools.partial(hold_merges, store.engine), is_busy)
+        merge_pause.start()
     context = Context(store.engine, settings, time.time_ns)
     monitor = Monitor(health.ready, receivers.tell_ready)
     monitor.start()
@@ -258,4 +271,15 @@ def start_on(store: Store, settings: Settings, certificates: Certificates | None
         health=lambda: health.ready() if health.draining else monitor.last,
         settings=settings,
     )
-    return Service(context, store, sink, settler, keeper, receivers, watchers, health, monitor)
+    return Service(
+        context,
+        store,
+        sink,
+        settler,
+        keeper,
+        receivers,
+        watchers,
+        health,
+        monitor,
+        merge_pause,
+    )
