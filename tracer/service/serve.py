@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from tracer.errors import BadInput
 from tracer.ingest.clock import IngestClock
 from tracer.ingest.commit import BlockDone, Watch
@@ -194,6 +196,8 @@ def start_service(
 
 def start_on(store: Store, settings: Settings, certificates: Certificates | None = None) -> Service:
     """Everything around an open store, which it owns from here on, also when it raises."""
+    # Blocks come and go by tens of MiB: the C library gives them back, Arrow's own pools keep them.
+    pa.set_memory_pool(pa.system_memory_pool())
     instance = uuid.uuid4().hex
     with ExitStack() as undo:
         undo.callback(store.close)
