@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from tracer.errors import BadInput
 from tracer.ingest.clock import IngestClock
 from tracer.ingest.commit import BlockDone, Watch
@@ -31,6 +29,7 @@ from tracer.service.burst import MergePause
 from tracer.service.context import Context
 from tracer.service.health import Health, HealthCheck
 from tracer.service.keeper import Keeper, limits
+from tracer.service.memory import give_back_memory
 from tracer.service.metrics import add_figures
 from tracer.service.monitor import Monitor
 from tracer.service.settle import SETTLED_UNTIL, Rules, Settler
@@ -196,8 +195,7 @@ def start_service(
 
 def start_on(store: Store, settings: Settings, certificates: Certificates | None = None) -> Service:
     """Everything around an open store, which it owns from here on, also when it raises."""
-    # Blocks come and go by tens of MiB: the C library gives them back, Arrow's own pools keep them.
-    pa.set_memory_pool(pa.system_memory_pool())
+    give_back_memory()
     instance = uuid.uuid4().hex
     with ExitStack() as undo:
         undo.callback(store.close)
