@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.engine import fresh_engine
+from tracer.errors import TracerError
 from tracer.store.engine import Engine
-from tracer.store.priority import MERGE_THREAD, NICENESS, let_merges_give_way
+from tracer.store.priority import MERGE_THREAD, NICENESS, hold_merges, let_merges_give_way
 
 FILL = (
     "INSERT INTO otel_traces (Timestamp, TraceId, SpanId, SpanName, ServiceName, SpanAttributes) "
@@ -60,3 +61,21 @@ def test_merge_threads_have_a_low_priority_and_others_do_not() -> None:
 
 def test_nothing_happens_where_there_is_no_such_list(tmp_path: Path) -> None:
     assert let_merges_give_way(tmp_path / "absent") == 0
+
+
+def test_the_engine_merges_nothing_while_held() -> None:
+    with fresh_engine() as engine:
+        engine.command("CREATE TABLE heap (x UInt8) ENGINE = MergeTree ORDER BY x")
+        hold_merges(engine, True)
+        for _ in range(3):
+            engine.command("INSERT INTO heap VALUES (1)")
+        parts = (
+            "SELECT count() FROM system.parts "
+            "WHERE database = currentDatabase() AND table = 'heap' AND active"
+        )
+        with pytest.raises(TracerError, match=r"(?i)cancelled|abort"):
+            engine.command("OPTIMIZE TABLE heap FINAL")
+        assert engine.rows(parts) == [(3,)]
+        hold_merges(engine, False)
+        engine.command("OPTIMIZE TABLE heap FINAL")
+        assert engine.rows(parts) == [(1,)]

@@ -31,10 +31,12 @@ from tracer.ingest.otlp.receivers import Receivers, start_receivers
 from tracer.ingest.otlp.tls import Certificates
 from tracer.ingest.sink import Sink, SinkSettings
 from tracer.ingest.steps import IMPORT_STEPS, Arrivals, apply
+from tracer.service.burst import MergePause
 from tracer.service.context import Context
 from tracer.service.from_settings import limits_of, rules, step_settings
 from tracer.service.health import Health, HealthCheck
 from tracer.service.keeper import Keeper, limits
+from tracer.service.memory import give_back_memory
 from tracer.service.metrics import add_figures
 from tracer.service.monitor import Monitor
 from tracer.service.presence import Presence
@@ -46,6 +48,7 @@ from tracer.store.ballast import Ballast
 from tracer.store.engine import Engine, free_bytes, open_server
 from tracer.store.facts import read_state, write_state
 from tracer.store.members import ANALYSE, RECEIVE
+from tracer.store.priority import hold_merges
 from tracer.store.store import Store, open_store
 from tracer.store.writer import write_spans
 from tracer.telemetry.meters import exposition, new_meters
@@ -53,7 +56,7 @@ from tracer.telemetry.self_trace import open_self_trace
 
 DRAIN_S = 15.0
 TRIED = "tried_ns"  # a row written only to see whether rows can be written
-BUSY_BYTES = 16 * 2**20  # more than a block waits: analysis gives way to receivers
+BUSY_BYTES = 16 * 2**20  # more than a block waits: analysis and merges give way to receivers
 
 DUTIES: Final = {"all": (RECEIVE, ANALYSE), "receive": (RECEIVE,), "analyse": (ANALYSE,)}
 
@@ -68,8 +71,8 @@ class WriteSpans(Protocol):
 class Service:
     """Everything that runs; `close` ends it without losing an accepted span.
 
-    What the role leaves out is None, `keeper` is where the store is on a server, and `presence`
-    where no other process can be.
+    What the role leaves out is None, `keeper` and `merge_pause` are where the store is on a server,
+    and `presence` where no other process can be.
     """
 
     context: Context
@@ -82,6 +85,7 @@ class Service:
     receivers: Receivers | None = None
     settler: Settler | None = None
     keeper: Keeper | None = None
+    merge_pause: MergePause | None = None
 
     @property
     def grpc_port(self) -> int | None:
@@ -148,6 +152,8 @@ class Service:
         self.monitor.close()
         if self.sink is not None:
             self.sink.close(DRAIN_S)
+        if self.merge_pause is not None:
+            self.merge_pause.close()
         if self.keeper is not None:
             self.keeper.close()
         if self.settler is not None:
@@ -173,6 +179,7 @@ def start_on(store: Store, settings: Settings, certificates: Certificates | None
 
     Others hear of this process before it takes its first span, and analysis begins last.
     """
+    give_back_memory()
     engine = store.engine
     duties = DUTIES.get(settings.role, ())
     instance = uuid.uuid4().hex
@@ -224,6 +231,10 @@ def start_on(store: Store, settings: Settings, certificates: Certificates | None
         settler.start()
     if keeper:
         keeper.start()
+    merge_pause = None
+    if sink and store.lock is not None:
+        merge_pause = MergePause(functools.partial(hold_merges, engine), _busy(sink))
+        merge_pause.start()
     monitor = Monitor(health.ready, receivers.tell_ready if receivers else _nobody)
     monitor.start()
     add_figures(
@@ -246,6 +257,7 @@ def start_on(store: Store, settings: Settings, certificates: Certificates | None
         receivers=receivers,
         settler=settler,
         keeper=keeper,
+        merge_pause=merge_pause,
     )
 
 
@@ -304,11 +316,15 @@ def _settler(
         rules(settings),
         now_ns=now_ns,
         horizon_ns=horizon_ns,
-        is_busy=lambda: sink is not None and sink.stats().queue_bytes > BUSY_BYTES,
+        is_busy=_busy(sink),
         wall_ns=time.time_ns,
         is_first=presence.is_first_analyser if presence else lambda: True,
         watch=watchers.step,
     )
+
+
+def _busy(sink: Sink | None) -> Callable[[], bool]:
+    return lambda: sink is not None and sink.stats().queue_bytes > BUSY_BYTES
 
 
 def _keeper(engine: Engine, settings: Settings) -> Keeper:

@@ -128,6 +128,7 @@ class Settler:
         self._done: dict[int, int] = {}  # trace key → last ingest time analysed, above watermark
         self._recent: deque[tuple[int, NDArray[np.uint64]]] = deque()  # settled below watermark
         self._dirty: dict[int, int] = {}  # minute → first fact version not rolled up
+        self._rolled_ns: dict[int, int] = {}  # minute → when, of those rolled up lately
         self._floors = read_floors(self._engine)
         self._recall()
         self._is_loaded = True
@@ -288,15 +289,22 @@ class Settler:
         self._persisted_ns = now
 
     def _roll_up(self, now: int) -> None:
-        """Rolls up the touched minutes that have closed, then the hours above them."""
-        closed = min(now, self._wall_ns()) - 2 * self._rules.settle_ns - MINUTE_NS
-        minutes = sorted(minute for minute in self._dirty if minute <= closed)
+        """Rolls up the touched minutes that are due, then the hours above them."""
+        settle_ns = self._rules.settle_ns
+        closed = min(now, self._wall_ns()) - 2 * settle_ns - MINUTE_NS
+        # A minute is read whole: one that is touched by every step is not rolled up with each.
+        lately = {m: ns for m, ns in self._rolled_ns.items() if now - 2 * settle_ns < ns <= now}
+        self._rolled_ns = lately
+        minutes = sorted(
+            minute for minute in self._dirty if minute <= closed and minute not in lately
+        )
         for minute in minutes:
             self._version = max(self._version + 1, now)
             rollups.roll_up_minute(
                 self._engine, minute, version_ns=self._version, floors=self._floors
             )
             del self._dirty[minute]
+            self._rolled_ns[minute] = now
             self.progress.minutes += 1
         if minutes:
             for hour in rollups.stale_hours(self._engine, until_ns=closed):

@@ -12,6 +12,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from tracer.store.engine import Engine
+
 MERGE_THREAD: Final = "MergeMutate"  # what the engine calls them
 NICENESS: Final = 10  # a tenth of the share of a thread at 0, when both want to run
 
@@ -29,6 +31,11 @@ def let_merges_give_way(tasks: Path = Path("/proc/self/task")) -> int:
         if os.getpriority(os.PRIO_PROCESS, thread_id) < NICENESS:
             os.setpriority(os.PRIO_PROCESS, thread_id, NICENESS)
     return len(merging)
+
+
+def hold_merges(engine: Engine, hold: bool) -> None:
+    """No merge starts or goes on until they are let go; for an engine that nobody else uses."""
+    engine.command("SYSTEM STOP MERGES" if hold else "SYSTEM START MERGES")
 
 
 def _name(task: Path) -> str:

@@ -27,7 +27,8 @@ _BUCKET: Final = (
 _WEIGHT: Final = "if(SamplingWeight > 0, SamplingWeight, 1)"
 _PATHS: Final = "(SELECT * FROM tracer_paths LIMIT 1 BY PathId)"
 
-# Single spans by operation and caller, from the facts `inside` a range of starts.
+# Single spans by operation and caller, from the facts `inside` a range of starts. Summed by path
+# before names are joined: there are millions of entries and some hundred paths.
 OPERATIONS_FROM_FACTS: Final = f"""
 SELECT {{period}} AS PeriodNs, TenantId, Environment, ServiceNamespace, ServiceName, Operation,
     SpanKind, Outcome, CallerServiceName, CallerOperation,
@@ -40,14 +41,15 @@ FROM (
         p.Operation AS Operation, p.SpanKind AS SpanKind,
         if(f.Failed = 1, 'error', 'ok') AS Outcome,
         c.ServiceName AS CallerServiceName, c.Operation AS CallerOperation, f.Bucket AS Bucket,
-        toFloat64(sum(f.Calls)) AS n, sum(f.Calls * f.W) AS w, sum(f.Calls * f.W * f.W) AS w2,
-        min(f.TraceId) AS exemplar
+        sum(f.N) AS n, sum(f.W) AS w, sum(f.W2) AS w2, min(f.Exemplar) AS exemplar
     FROM (
-        SELECT TraceId, StartNs, {_WEIGHT} AS W, PathId, Failed, Bucket, Calls
-        FROM (SELECT * FROM tracer_facts FINAL
+        SELECT PathId, Failed, Bucket, toFloat64(sum(Calls)) AS N, sum(Calls * Each) AS W,
+            sum(Calls * Each * Each) AS W2, min(TraceId) AS Exemplar
+        FROM (SELECT *, {_WEIGHT} AS Each FROM tracer_facts FINAL
               WHERE IsDeleted = 0 AND {{inside}})
         ARRAY JOIN `Paths.PathId` AS PathId, `Paths.Failed` AS Failed,
             `Paths.Bucket` AS Bucket, `Paths.Calls` AS Calls
+        GROUP BY PathId, Failed, Bucket
     ) AS f
     ANY LEFT JOIN {_PATHS} AS p ON f.PathId = p.PathId
     ANY LEFT JOIN {_PATHS} AS c ON p.ParentPathId = c.PathId
@@ -56,25 +58,49 @@ FROM (
 GROUP BY ALL
 """
 
+# Entries of a root are sorted by path: a path's sum over them is what a running sum grew by from
+# the last entry of the path before to its own last one. So no table of all (root, path) is built.
+_NEXT: Final = "arrayPushBack(arrayPopFront(`Paths.PathId`), 0)"
+_LAST_OF_PATH: Final = (
+    f"arrayFilter((one, path, next) -> path != next, {{}}, `Paths.PathId`, {_NEXT})"
+)
+_UNTIL: Final = _LAST_OF_PATH.format("arrayCumSum({})")
+_OF_PATH: Final = (
+    "arrayMap((until, before) -> until - before, {until}, arrayPushFront(arrayPopBack({until}), 0))"
+)
+
+
+def _of_path(values: str) -> str:
+    return _OF_PATH.format(until=_UNTIL.format(values))
+
+
 # What one trace spends on a call path, from the facts `inside` a range of starts.
 SUMS_FROM_FACTS: Final = f"""
-SELECT PeriodNs, PathId, toFloat64(count()) AS Traces, sum(W) AS Weight, sum(W * W) AS Weight2,
-    sumMap(map(toUInt32(calls), W)) AS Calls,
-    sumMap(map({_BUCKET.format(x="self")}, W)) AS SelfBuckets,
-    sumMap(map({_BUCKET.format(x="critical")}, W)) AS CriticalBuckets,
-    sumMap(durations) AS DurationBuckets, sum(spans2) AS SpanWeight2
+SELECT {{period}} AS PeriodNs, PathId, Traces, Weight, Weight2, Calls, SelfBuckets,
+    CriticalBuckets, DurationBuckets, SpanWeight2
 FROM (
-    SELECT {{period}} AS PeriodNs, TraceId, RootSpanId, any({_WEIGHT}) AS W, PathId,
-        sum(Calls) AS calls, sum(SelfNs) AS self, sum(CriticalNs) AS critical,
-        sumMap(map(Bucket, Calls * {_WEIGHT})) AS durations,
-        sum(Calls * {_WEIGHT} * {_WEIGHT}) AS spans2
-    FROM (SELECT * FROM tracer_facts FINAL
-          WHERE IsDeleted = 0 AND {{inside}})
-    ARRAY JOIN `Paths.PathId` AS PathId, `Paths.Bucket` AS Bucket, `Paths.Calls` AS Calls,
-        `Paths.SelfNs` AS SelfNs, `Paths.CriticalNs` AS CriticalNs
-    GROUP BY PeriodNs, TraceId, RootSpanId, PathId
-)
-GROUP BY PeriodNs, PathId
+    SELECT PathId, toFloat64(count()) AS Traces, sum(W) AS Weight, sum(W * W) AS Weight2,
+        sumMap(map(toUInt32(calls), W)) AS Calls,
+        sumMap(map({_BUCKET.format(x="self")}, W)) AS SelfBuckets,
+        sumMap(map({_BUCKET.format(x="critical")}, W)) AS CriticalBuckets
+    FROM (SELECT *, {_WEIGHT} AS W FROM tracer_facts FINAL WHERE IsDeleted = 0 AND {{inside}})
+    ARRAY JOIN {_LAST_OF_PATH.format("`Paths.PathId`")} AS PathId,
+        {_of_path("`Paths.Calls`")} AS calls, {_of_path("`Paths.SelfNs`")} AS self,
+        {_of_path("`Paths.CriticalNs`")} AS critical
+    GROUP BY PathId
+) AS sums
+INNER JOIN (
+    SELECT PathId, mapFromArrays(groupArray(Bucket), groupArray(w)) AS DurationBuckets,
+        sum(w2) AS SpanWeight2
+    FROM (
+        SELECT PathId, Bucket, sum(Calls * W) AS w, sum(Calls * W * W) AS w2
+        FROM (SELECT *, {_WEIGHT} AS W FROM tracer_facts FINAL WHERE IsDeleted = 0 AND {{inside}})
+        ARRAY JOIN `Paths.PathId` AS PathId, `Paths.Bucket` AS Bucket, `Paths.Calls` AS Calls
+        GROUP BY PathId, Bucket
+        ORDER BY PathId, Bucket
+    )
+    GROUP BY PathId
+) AS durations USING (PathId)
 """
 
 _OPERATION_KEYS: Final = (
