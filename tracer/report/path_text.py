@@ -53,7 +53,7 @@ def _parts(document: Document, width: int) -> Iterator[RenderableType]:
     yield Text()
     yield from _exemplars(document)
     yield plain(f"Quality: {_quality(document['quality'])}", DIM)
-    if document.get("reproduce"):
+    if document["reproduce"]:
         yield again(document["reproduce"])
 
 
@@ -71,7 +71,7 @@ def _what(document: Document) -> str:
     total, shown = document["total"], len(document["paths"])
     line = f"{METRICS[document['metric']].capitalize()} by call path, widest first in "
     line += f"{_band_words(document['band'])}: {fig.total_of(total, 'path')}"
-    return line if shown == total["value"] else f"{line}, {fig.count(shown)} of them asked for"
+    return line if shown == total["value"] else f"{line}, of these the widest {fig.count(shown)}"
 
 
 def _band_words(name: str) -> str:
@@ -197,7 +197,7 @@ def _exemplars(document: Document) -> Iterator[RenderableType]:
         for word in ("typical", "worst"):
             one = paths[at]["exemplars"][word]
             told = f"{word} {fig.duration(one['spent_ns'])}: "
-            if document.get("reproduce"):
+            if document["window"] and document["reproduce"]:  # of a file `tracer trace` knows none
                 yield see_trace(document["reproduce"], one["trace_id"], told)
             else:
                 yield plain(f"   {told}trace {one['trace_id']}")
