@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.analysis.baseline import weights
-from tracer.analysis.packing import Rows, run_starts
+from tracer.analysis.packing import Rows, order_by, run_starts
 from tracer.columns.facts import TraceFacts
 from tracer.columns.ids import span_id_text, trace_id_text
 from tracer.columns.path_bands import (
@@ -145,7 +145,7 @@ def exemplars(
     if not any(len(path) for path, _, _ in found):
         return {}
     path, root, spent_ns = (np.concatenate(column) for column in zip(*found, strict=True))
-    order = np.lexsort((by_id[root], spent_ns, path))
+    order = order_by(path, spent_ns, by_id[root])
     path, root, spent_ns = path[order], root[order], spent_ns[order]
     first = run_starts(path)
     stop = np.append(first[1:], len(path))
@@ -174,12 +174,13 @@ class _Part:
     """Some rows of the facts: one element for each (root, call path)."""
 
     def __init__(self, facts: TraceFacts, band: NDArray[np.int8], first: int, stop: int) -> None:
-        begin, end = facts.offset[first], facts.offset[stop]
+        begin, end = int(facts.offset[first]), int(facts.offset[stop])
         root = np.repeat(np.arange(first, stop), np.diff(facts.offset[first : stop + 1]))
-        self._entries = begin + np.flatnonzero(band[root] != NOT_COUNTED)
-        root = root[self._entries - begin]
         path = np.searchsorted(facts.paths.path_id, facts.path_id[begin:end])
-        path = path[self._entries - begin]
+        self._entries: Rows | slice = slice(begin, end)
+        if (band[first:stop] == NOT_COUNTED).any():
+            kept = np.flatnonzero(band[root] != NOT_COUNTED)
+            root, path, self._entries = root[kept], path[kept], kept + begin
         self._heads = run_starts(root, path)  # entries of a root are sorted by path
         self.root: Rows = root[self._heads]
         self.path: Rows = path[self._heads]
