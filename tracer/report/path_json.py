@@ -99,7 +99,9 @@ def paths_document(
                 ),
                 "critical_ns": round(float(total["critical"][row])),
                 "self_ns": round(float(total["self"][row])),
-                "mean_duration_ns": _ratio(total["critical"][row], weight[row], digits=0),
+                "mean_duration_ns": (
+                    round(float(total["critical"][row] / weight[row])) if weight[row] else None
+                ),
             }
             for row, name in enumerate(NAMES)
         ],
