@@ -17,6 +17,7 @@ from tracer.analysis.analyse import analyse
 from tracer.columns.spans import SpanColumns
 from tracer.report.flame import folded, speedscope
 from tracer.report.path_json import path_choice
+from tracer.report.path_text import path_text
 from tracer.service.path_file import critical_path_of
 
 UNITS = {"none", "nanoseconds", "microseconds", "milliseconds", "seconds", "bytes"}
@@ -155,3 +156,25 @@ def test_a_deep_chain_is_no_trouble() -> None:
     file = speedscope(document)
     assert sum(stacks_of(file, 0).values()) == 9_998
     assert stacks(folded(document)) == stacks_of(file, 0)
+
+
+def test_environments_do_not_look_the_same() -> None:
+    spans = [
+        one
+        for trace, name in ((1, "production"), (2, "staging"))
+        for one in (
+            span(trace, 1, start=EPOCH, duration=10, Environment=name),
+            span(trace, 2, 1, start=EPOCH, duration=4, service="db", name="get", Environment=name),
+        )
+    ]
+    document = critical_path_of(
+        records(spans), path_choice(None, None, None), service=None, operation=None
+    )
+    assert set(stacks(folded(document))) == {
+        (f"shop·GET / ({name})", *below)
+        for name in ("production", "staging")
+        for below in ((), ("db·get",))
+    }
+    text = path_text({**document, "reproduce": ""}, width=100, colour=False)
+    assert "\nshop GET / (staging) " in text
+    assert "\n  db get  " in text

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from tracer import __version__
+from tracer.report.path_names import path_names
 from tracer.report.safe import safe_text
 
 Document = Mapping[str, Any]
@@ -69,7 +70,8 @@ def _frames(document: Document, band: str) -> list[_Frame]:
     """Frame 0 is the ground, which is no box; then the listed paths, then the rest of each."""
     metric, paths = document["metric"], document["paths"]
     frames = [_Frame("", 0, [])]
-    frames += [_Frame(_name(one), one["bands"][band][f"{metric}_ns"], []) for one in paths]
+    for name, one in zip(path_names(paths, "·"), paths, strict=True):
+        frames.append(_Frame(_name(name), one["bands"][band][f"{metric}_ns"], []))
     total = {one["name"]: one[f"{metric}_ns"] for one in document["bands"]}
     rest = [total[band]]
     rest += [
@@ -88,9 +90,8 @@ def _frames(document: Document, band: str) -> list[_Frame]:
     return frames
 
 
-def _name(path: Document) -> str:
-    text = f"{safe_text(path['service'])}·{safe_text(path['operation'])}"
-    text = text.replace(SEPARATOR, STAND_IN)
+def _name(name: str) -> str:
+    text = safe_text(name).replace(SEPARATOR, STAND_IN)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 

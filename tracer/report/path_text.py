@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from tracer.report import figures as fig
 from tracer.report.commands import again, see_trace
+from tracer.report.path_names import path_names
 from tracer.report.safe import safe_text
 from tracer.report.slow_text import FLAWS
 from tracer.report.tables import BAD, DIM, STRONG, Column, draw, plain, table
@@ -93,14 +94,13 @@ def _head(name: str) -> str:
     return TITLES.get(name, name.replace("-", "–"))
 
 
-class _Line:
-    """One line of the tree: a path, or how many are left out below one."""
+class _Line(NamedTuple):
+    """One line of the tree: the path at a place in the list, or what is left out below one."""
 
-    def __init__(self, depth: int, path: Document | None, rest: int, shares: Document) -> None:
-        self.depth = depth
-        self.path = path
-        self.rest = rest
-        self.shares = shares  # by band
+    depth: int
+    shares: Mapping[str, float | None]  # by band
+    at: int | None
+    left_out: int = 0
 
 
 def _lines(document: Document) -> list[_Line]:
@@ -112,45 +112,42 @@ def _lines(document: Document) -> list[_Line]:
         if at == 0 or max(one["bands"][band]["share"] or 0 for band in bands) >= WORTH:
             below.setdefault(one["parent"], []).append(at)
 
-    def rest(parent: int | None, depth: int) -> Iterator[_Line]:
-        count = document["total"]["value"] if parent is None else paths[parent]["paths_below"]
-        left = dict.fromkeys(bands, 1.0)
-        if parent is not None:
-            of = paths[parent]["bands"]
-            left = {band: (of[band]["share"] or 0) - (of[band]["own_share"] or 0) for band in bands}
-        for child in below.get(parent, []):
-            count -= paths[child]["paths_below"] + 1
-            for band in bands:
-                left[band] -= paths[child]["bands"][band]["share"] or 0
-        if count:
-            shares = {band: max(0.0, value) for band, value in left.items()}
-            yield _Line(depth, None, count, _known(document, shares))
-
     lines: list[_Line] = []
-    stack = [*rest(None, 0), *(_path_line(paths, at) for at in reversed(below.get(None, [])))]
+    stack = _children(document, below, None)[::-1]
     while stack:
         line = stack.pop()
         lines.append(line)
-        if line.path is not None:
-            at = line.rest
-            stack += rest(at, line.depth + 1)
-            stack += [_path_line(paths, child) for child in reversed(below.get(at, []))]
+        if line.at is not None:
+            stack += _children(document, below, line.at)[::-1]
     return lines
 
 
-def _path_line(paths: Sequence[Document], at: int) -> _Line:
-    """`rest` is the place of the path."""
-    shares = {band: numbers["share"] for band, numbers in paths[at]["bands"].items()}
-    return _Line(paths[at]["depth"], paths[at], at, shares)
+def _children(
+    document: Document, below: Mapping[int | None, Sequence[int]], parent: int | None
+) -> list[_Line]:
+    paths = document["paths"]
+    children = below.get(parent, [])
+    depth = 0 if parent is None else paths[parent]["depth"] + 1
+    lines = [_Line(depth, _shares(paths[at]), at) for at in children]
+    count = document["total"]["value"] if parent is None else paths[parent]["paths_below"]
+    count -= sum(paths[at]["paths_below"] + 1 for at in children)
+    if not count:
+        return lines
+    left: dict[str, float | None] = {}
+    for band in document["bands"]:
+        name = band["name"]
+        whole = 1.0
+        if parent is not None:
+            of = paths[parent]["bands"][name]
+            whole = (of["share"] or 0) - (of["own_share"] or 0)
+        known = sum(line.shares[name] or 0 for line in lines)
+        has_time = band[f"{document['metric']}_ns"] > 0
+        left[name] = max(0.0, whole - known) if has_time else None
+    return [*lines, _Line(depth, left, None, count)]
 
 
-def _known(document: Document, shares: dict[str, float]) -> dict[str, float | None]:
-    """No share of a band that has no time."""
-    metric = document["metric"]
-    return {
-        one["name"]: shares[one["name"]] if one[f"{metric}_ns"] else None
-        for one in document["bands"]
-    }
+def _shares(path: Document) -> dict[str, float | None]:
+    return {band: numbers["share"] for band, numbers in path["bands"].items()}
 
 
 def _rows(document: Document, lines: Sequence[_Line], width: int) -> Iterator[list[object]]:
@@ -159,15 +156,16 @@ def _rows(document: Document, lines: Sequence[_Line], width: int) -> Iterator[li
     blank = ["", "", ""]
     yield ["roots", *(fig.total(one["roots"]) for one in bands), *blank]
     yield ["mean duration", *(fig.duration(one["mean_duration_ns"]) for one in bands), *blank]
+    names = path_names(document["paths"], " ")
     for line in lines:
         indent = "  " * min(line.depth, MOST_INDENT)
         shares = [fig.percent(line.shares[one["name"]]) for one in bands]
-        if line.path is None:
-            label = plain(f"{indent}… {fig.count(line.rest)} more", DIM)
+        if line.at is None:
+            label = plain(f"{indent}… {fig.count(line.left_out)} more", DIM)
             yield [label, *(plain(share, DIM) for share in shares), *blank]
             continue
-        of = line.path["bands"][document["band"]]
-        name = safe_text(f"{line.path['service']} {line.path['operation']}")
+        of = document["paths"][line.at]["bands"][document["band"]]
+        name = safe_text(names[line.at])
         errors = fig.percent(of["error_share"])
         yield [
             plain(_fit(indent + name, room), "" if line.depth else STRONG),
@@ -190,10 +188,11 @@ def _exemplars(document: Document) -> Iterator[RenderableType]:
     found = [at for at in most if paths[at]["exemplars"]]
     if not found:
         return
+    names = path_names(paths, " ")
     yield plain(f"Where it is spent itself, {_band_words(band)}", STRONG)
     for number, at in enumerate(found, 1):
         share = fig.percent(paths[at]["bands"][band]["own_share"])
-        yield plain(f"{number}. {' › '.join(_chain(paths, at))}: {share}")
+        yield plain(f"{number}. {' › '.join(_chain(paths, names, at))}: {share}")
         for word in ("typical", "worst"):
             one = paths[at]["exemplars"][word]
             told = f"{word} {fig.duration(one['spent_ns'])}: "
@@ -204,14 +203,14 @@ def _exemplars(document: Document) -> Iterator[RenderableType]:
     yield Text()
 
 
-def _chain(paths: Sequence[Document], at: int) -> list[str]:
+def _chain(paths: Sequence[Document], names: Sequence[str], at: int) -> list[str]:
     chain: list[str] = []
     place: int | None = at
     while place is not None:
-        chain.append(f"{paths[place]['service']} {paths[place]['operation']}")
+        chain.append(names[place])
         place = paths[place]["parent"]
-    names = chain[::-1]
-    return names if len(names) <= MOST_INDENT else [names[0], "…", *names[-MOST_INDENT + 2 :]]
+    chain.reverse()
+    return chain if len(chain) <= MOST_INDENT else [chain[0], "…", *chain[-MOST_INDENT + 2 :]]
 
 
 def _quality(quality: Document) -> str:
