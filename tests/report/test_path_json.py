@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 
@@ -26,21 +27,12 @@ MS = 1_000_000
 def document_of(facts: TraceFacts, choice: PathChoice) -> dict[str, Any]:
     """As the use cases make it, without exemplars."""
     sums = _sums(facts)
-    above = dict(
-        zip(facts.paths.path_id.tolist(), facts.paths.parent_path_id.tolist(), strict=True)
-    )
-    parents = [above[path] for path in sums.path_id.tolist()]
-    tree = merged_tree(sums, facts.paths.path_id[:0] if not parents else _ids(parents))
+    at = np.searchsorted(facts.paths.path_id, sums.path_id)
+    tree = merged_tree(sums, facts.paths.parent_path_id[at])
     shown = shown_paths(tree, choice)
     return paths_document(
         tree, shown, facts.paths, {}, choice=choice, is_exact=True, is_estimated=False
     )
-
-
-def _ids(values: list[int]) -> Any:
-    import numpy as np
-
-    return np.array(values, np.uint64)
 
 
 def _sums(facts: TraceFacts) -> PathBands:
