@@ -13,6 +13,7 @@ from api.guards import Guards
 from api.measure import Measure
 from api.routes import (
     baselines,
+    critical_path,
     docs,
     elsewhere,
     export,
@@ -41,6 +42,7 @@ ROUTERS = (
     docs.router,
     traces.router,
     slow_traces.router,
+    critical_path.router,
     services.router,
     baselines.router,
     storage.router,

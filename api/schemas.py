@@ -89,6 +89,18 @@ class SlowTraces(Document):
     reproduce: str = Field(description="the command that gives this answer")
 
 
+class CriticalPath(Document):
+    """The call paths of many traces as one tree."""
+
+    traces: Total
+    fragments: Total = Field(description="asynchronous parts, each a root of its own")
+    bands: list[dict[str, Any]] = Field(description="of roots, by their duration for their kind")
+    total: Total = Field(description="call paths")
+    paths: list[dict[str, Any]] = Field(description="parents first; `parent` is a place in here")
+    quality: dict[str, Any]
+    reproduce: str = Field(description="the command that gives this answer")
+
+
 class Services(Document):
     """Services that were seen in the range."""
 

@@ -65,7 +65,8 @@ def test_the_docs_name_every_endpoint_and_parameter() -> None:
 def test_openapi_promises_problems_and_bounds_every_list() -> None:
     document = client_of(FakeService(None)).get("/openapi.json").json()
     asked = {path: one["get"] for path, one in document["paths"].items() if "get" in one}
-    for path in ("/api/v1/traces", "/api/v1/slow-traces", "/api/v1/baselines"):
+    for name in ("traces", "slow-traces", "critical-path", "baselines"):
+        path = f"/api/v1/{name}"
         limit = next(one for one in asked[path]["parameters"] if one["name"] == "limit")
         assert limit["schema"]["maximum"] <= 1000
         assert "application/problem+json" in asked[path]["responses"]["default"]["content"]

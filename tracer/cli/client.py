@@ -97,6 +97,10 @@ class Remote:
         """`tracer.baselines/1`."""
         return self._ask("/baselines", words)
 
+    def critical_path(self, words: Mapping[str, Any]) -> Document:
+        """`tracer.critical-path/1`."""
+        return self._ask("/critical-path", words)
+
     def storage(self) -> Document:
         """`tracer.storage/1`."""
         return self._ask("/storage", {})

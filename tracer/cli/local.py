@@ -7,7 +7,17 @@ from contextlib import contextmanager
 from typing import Any
 
 from tracer.columns.records import SpanRecords
-from tracer.service import baselines, catalog, export, importing, slow, storage, trace, words
+from tracer.service import (
+    baselines,
+    catalog,
+    critical_path,
+    export,
+    importing,
+    slow,
+    storage,
+    trace,
+    words,
+)
 from tracer.service.context import Context
 from tracer.service.open import open_context
 from tracer.settings import Settings
@@ -66,6 +76,11 @@ class Local:
             window=words.optional_window(self._now_ns, **moments),
             limit=said["limit"],
         )
+
+    def critical_path(self, said: Mapping[str, Any]) -> Document:
+        """`tracer.critical-path/1`."""
+        query = words.path_query(self._now_ns, **said)
+        return critical_path.critical_path(self._context, query)
 
     def storage(self) -> Document:
         """`tracer.storage/1`."""

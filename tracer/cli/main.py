@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "demo": "tracer.cli.demo",
     "analyze": "tracer.cli.analyze",
     "slow": "tracer.cli.slow",
+    "path": "tracer.cli.path",
     "trace": "tracer.cli.trace",
     "services": "tracer.cli.services",
     "baseline": "tracer.cli.baseline",

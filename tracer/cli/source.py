@@ -60,6 +60,10 @@ class Source(Protocol):
         """`tracer.baselines/1`."""
         ...
 
+    def critical_path(self, words: Words) -> Document:
+        """`tracer.critical-path/1`."""
+        ...
+
     def storage(self) -> Document:
         """`tracer.storage/1`."""
         ...

@@ -31,10 +31,10 @@ def again(reproduce: str) -> Text:
     return _line("Again: ", shlex.split(reproduce), DIM)
 
 
-def see_trace(reproduce: str, trace_id: str) -> Text:
+def see_trace(reproduce: str, trace_id: str, label: str = "see: ") -> Text:
     """The command that shows a trace: same source, same baseline where one was given."""
     kept = [word for pair in _flags(shlex.split(reproduce), (*BASELINE, *SOURCE)) for word in pair]
-    return _line("   see: ", ["tracer", "trace", trace_id, *kept])
+    return _line(f"   {label}", ["tracer", "trace", trace_id, *kept])
 
 
 def _line(label: str, words: Sequence[str], style: str = "") -> Text:

@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
 from tracer.errors import BadQuery
+from tracer.report.path_json import path_choice
 from tracer.service.context import Window
+from tracer.service.critical_path import PathQuery
 from tracer.service.search import TraceQuery
 from tracer.service.slow import SlowQuery
 from tracer.units import duration_ns, moment_ns
@@ -125,6 +127,27 @@ def slow_query(
         min_duration_ns=_duration("min_duration", min_duration),
         limit=limit,
         user_attributes=tuple(name.strip() for name in users.split(",") if name.strip()),
+    )
+
+
+def path_query(
+    now_ns: int,
+    *,
+    service: str | None = None,
+    operation: str | None = None,
+    since: str | None = None,
+    start: str | None = None,
+    end: str | None = None,
+    band: str | None = None,
+    metric: str | None = None,
+    limit: int | None = None,
+) -> PathQuery:
+    """The question 'where does the time go'."""
+    return PathQuery(
+        window=window(now_ns, since=since, start=start, end=end),
+        service=service,
+        operation=operation,
+        choice=path_choice(metric, band, limit),
     )
 
 
