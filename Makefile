@@ -21,7 +21,7 @@ serve: setup     ## receivers, analysis and API on the embedded store
 	@$(BIN)/tracer serve $(ARGS)
 
 test: setup
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 test-server: setup  ## the store's tests on a real ClickHouse server, STORE=clickhouse://user:password@host:8123
 	TRACER_TEST_STORE="$(STORE)" $(BIN)/python -m pytest tests/store tests/cli/test_roles.py $(ARGS)
