@@ -44,7 +44,7 @@ class Visit:
         self.refused = word_of(error)
 
 
-Watch = Callable[[Visit], None]  # called on the event loop: MUST NOT raise or wait
+Watch = Callable[[Visit], None]  # called on the receivers' event loops: MUST NOT raise or wait
 
 
 def nobody(visit: Visit) -> None:

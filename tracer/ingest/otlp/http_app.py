@@ -117,8 +117,8 @@ class OtlpHttp:
         await _send(send, reply, PROTOBUF if asked.media_type == PROTOBUF else JSON)
 
     def close(self) -> None:
-        """Give the threads back."""
-        self._pool.shutdown()
+        """Give the threads back. Never waits: nobody is there for what they still unpack."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _answer(self, asked: _Asked, receive: Receive, one: Visit) -> Reply | None:
         """What to say, None to nobody."""

@@ -1,18 +1,20 @@
-"""Both receivers on one event loop, in a thread of its own."""
+"""Both receivers, each on an event loop and thread of its own: neither waits for the other."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from typing import Any
+from contextlib import ExitStack
+from typing import Final
 
 from tracer.ingest.otlp.cors import NO_CORS, Cors
 from tracer.ingest.otlp.door import Watch, nobody
-from tracer.ingest.otlp.grpc_server import GrpcServer, Identify, Offer, start_grpc
+from tracer.ingest.otlp.grpc_server import GrpcServer, Identify, start_grpc
 from tracer.ingest.otlp.http_server import HttpServer, serve_http
 from tracer.ingest.otlp.limits import DEFAULT_LIMITS, Limits
+from tracer.ingest.otlp.loop import LoopThread
 from tracer.ingest.otlp.tls import Certificates
 from tracer.ingest.sink import Sink
+
+THREADS: Final = ("tracer-otlp-grpc", "tracer-otlp-http")
 
 
 class Receivers:
@@ -20,31 +22,39 @@ class Receivers:
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
-        thread: threading.Thread,
-        servers: tuple[GrpcServer, HttpServer],
+        over_grpc: GrpcServer,
+        over_http: HttpServer,
+        loops: tuple[LoopThread, LoopThread],
     ) -> None:
-        self._loop = loop
-        self._thread = thread
-        self._servers = servers
-        self.grpc_port = servers[0].port
-        self.http_port = servers[1].port
+        self._over_grpc = over_grpc
+        self._over_http = over_http
+        self._loops = loops
+        self.grpc_port = over_grpc.port
+        self.http_port = over_http.port
 
     def tell_ready(self, ready: bool) -> None:
         """What the gRPC health service answers from now on; a stopped one has said its last."""
-        if not self._loop.is_closed():
-            telling = self._servers[0].tell_ready(ready)
-            asyncio.run_coroutine_threadsafe(telling, self._loop)
+        loop, _ = self._loops
+        if not loop.is_closed:
+            loop.begin(self._over_grpc.tell_ready(ready))
 
     def stop(self, grace_s: float = 10.0) -> None:
         """Take nothing new, answer what was accepted, for at most `grace_s`; then close.
 
-        The sink must still be running: it is what answers.
+        Both at the same time. The sink must still be running: it is what answers.
         """
-        if self._loop.is_closed():
+        grpc_loop, http_loop = self._loops
+        if http_loop.is_closed:
             return
-        asyncio.run_coroutine_threadsafe(_stop(self._servers, grace_s), self._loop).result()
-        _end(self._loop, self._thread)
+        with ExitStack() as at_last:
+            at_last.callback(http_loop.close)
+            at_last.callback(grpc_loop.close)
+            stopping = (
+                grpc_loop.begin(self._over_grpc.stop(grace_s)),
+                http_loop.begin(self._over_http.stop(grace_s)),
+            )
+            for one in stopping:
+                at_last.callback(one.result)
 
 
 def start_receivers(
@@ -61,48 +71,36 @@ def start_receivers(
 ) -> Receivers:
     """Listen on both ports (0: any free one); returns once they do.
 
-    Raises Unavailable when a port is taken; then neither is listened on.
+    `identify` and `watch` are called on both threads. Raises Unavailable when a port is taken;
+    then neither is listened on.
     """
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="tracer-receivers", daemon=True)
-    thread.start()
-    starting = asyncio.run_coroutine_threadsafe(
-        _start(
-            sink.offer,
-            (grpc_port, http_port),
-            cors,
-            host=host,
-            limits=limits,
-            identify=identify,
-            certificates=certificates,
-            watch=watch,
-        ),
-        loop,
-    )
-    try:
-        return Receivers(loop, thread, starting.result())
-    except BaseException:
-        _end(loop, thread)
-        raise
-
-
-async def _start(
-    offer: Offer, ports: tuple[int, int], cors: Cors, **shared: Any
-) -> tuple[GrpcServer, HttpServer]:
-    over_grpc = await start_grpc(offer, port=ports[0], **shared)
-    try:
-        over_http = await serve_http(offer, port=ports[1], cors=cors, **shared)
-    except BaseException:
-        await over_grpc.stop(0)
-        raise
-    return over_grpc, over_http
-
-
-async def _stop(servers: tuple[GrpcServer, HttpServer], grace_s: float) -> None:
-    await asyncio.gather(*(server.stop(grace_s) for server in servers))
-
-
-def _end(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    with ExitStack() as undo:
+        grpc_loop, http_loop = (LoopThread(name) for name in THREADS)
+        undo.callback(grpc_loop.close)
+        undo.callback(http_loop.close)
+        over_grpc = grpc_loop.begin(
+            start_grpc(
+                sink.offer,
+                host=host,
+                port=grpc_port,
+                limits=limits,
+                identify=identify,
+                certificates=certificates,
+                watch=watch,
+            )
+        ).result()
+        undo.callback(lambda: grpc_loop.begin(over_grpc.stop(0)).result())
+        over_http = http_loop.begin(
+            serve_http(
+                sink.offer,
+                host=host,
+                port=http_port,
+                limits=limits,
+                identify=identify,
+                certificates=certificates,
+                cors=cors,
+                watch=watch,
+            )
+        ).result()
+        undo.pop_all()
+    return Receivers(over_grpc, over_http, (grpc_loop, http_loop))
