@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ingest.arriving import NOW_NS, Store, request
-from tests.ingest.test_sink import PATIENCE_S, a_sink
+from tests.ingest.sinks import PATIENCE_S, a_sink
 from tracer.ingest.clock import IngestClock
 
 HOUR_NS = 3_600 * 10**9

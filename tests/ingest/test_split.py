@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.ingest.arriving import NOW_NS, Store, decode, request, span_names
-from tests.ingest.test_sink import PATIENCE_S, a_sink
+from tests.ingest.sinks import PATIENCE_S, a_sink
 from tracer.columns.records import SpanRecords
 from tracer.errors import BadInput, Unavailable
 from tracer.ingest import commit as committing
