@@ -19,8 +19,6 @@ from tests.soak.sender import EXPORT
 
 CHANNELS: Final = 4
 ANSWER_S: Final = 180.0  # after which a call hangs
-# The library's server cancels calls that it could not begin within 30 s, when it is starved.
-RETRYABLE: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 JSON, PROTOBUF = "application/json", "application/x-protobuf"
 
 
@@ -92,8 +90,8 @@ class OverGrpc:
         except grpc.aio.AioRpcError as error:
             if error.code() == grpc.StatusCode.INVALID_ARGUMENT and error.details():
                 return Got(refused=True, message=error.details())
-            if error.code() in RETRYABLE:
-                return Got(retry=True, message=error.code().name)
+            if error.code() == grpc.StatusCode.UNAVAILABLE:
+                return Got(retry=True, message=error.details() or "UNAVAILABLE")
             return Got(problem=f"{error.code().name}: {error.details()}")
         return _accepted(body)
 

@@ -1,6 +1,6 @@
 """Hostile requests through both receivers of a real tracer: no crash, no hang, no wrong answer.
 
-    python -m tests.fuzz.run [--requests 1000000] [--seed N] [--streams 300] [--minutes M]
+    python -m tests.fuzz.run [--requests 1000000] [--seed N] [--streams 400] [--minutes M]
 
 Half of them go over gRPC, a quarter each over HTTP as protobuf and as JSON. What must be answered
 is said by `expected`, which knows nothing of tracer's decoders. Afterwards tracer must still run
@@ -38,7 +38,8 @@ FLAGS: Final = ("--settle", "5s", "--root-wait", "10s", "--log-level", "warning"
 PORTS: Final = {GRPC: "otlp_grpc", HTTP: "otlp_http"}
 MOST_RSS: Final = 4 << 30  # the engine alone may use half of it
 LOOK_S: Final = 1.0
-AFTER: Final = 50  # requests per transport that are sent once all is over
+AFTER: Final = 50  # requests per transport that are sent once all is over,
+AFTER_STREAMS: Final = 10  # this many at a time: each waits for a block
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=time.time_ns() % 100_000)
-    parser.add_argument("--streams", type=int, default=300)
+    parser.add_argument("--streams", type=int, default=400)
     parser.add_argument("--minutes", type=float, default=math.inf, help="end then, if not done")
     args = parser.parse_args(arguments)
     sys.stdout.write(f"seed {args.seed}, {args.requests} requests\n")
@@ -159,7 +160,7 @@ def _still_well(server: Server, tallies: dict[str, Tally], seed: int) -> list[st
         return [f"tracer is gone: {server.said()[-4000:]}"]
     problems = []
     for transport, port in PORTS.items():
-        plan = Plan(transport, server.ports[port], AFTER, ~seed, time.time_ns(), 1)
+        plan = Plan(transport, server.ports[port], AFTER, ~seed, time.time_ns(), AFTER_STREAMS)
         after = work(plan)
         tallies[transport].stored += after.stored
         tallies[transport].wrong += after.wrong

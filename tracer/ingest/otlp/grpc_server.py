@@ -34,6 +34,7 @@ TRACE_SERVICE: Final = "opentelemetry.proto.collector.trace.v1.TraceService"
 PORT_FLAG: Final = "--otlp-grpc-port"
 READ_AT_ONCE: Final = 16  # messages taken from the network at the same time
 LOOKAHEAD_BYTES: Final = 512 << 10
+UNBEGUN_S: Final = 600  # that a call may wait to be begun: longer than clients do
 NEWS_S: Final = 0.1  # in which those who watch health read of a stop
 _SECOND_MS: Final = 1_000
 _LOG = logging.getLogger(__name__)
@@ -247,6 +248,9 @@ def _options(limits: Limits) -> list[tuple[str, int]]:
         # library it grows with the speed of the network, to megabytes in every waiting call.
         ("grpc.http2.bdp_probe", 0),
         ("grpc.http2.lookahead_bytes", LOOKAHEAD_BYTES),
+        # The library begins one call in two rounds of the event loop. Where hundreds of calls queue
+        # for that on a busy machine, giving up is for the client to decide, by its deadline.
+        ("grpc.server_max_unrequested_time_in_server", UNBEGUN_S),
         ("grpc.so_reuseport", 0),  # two servers on one port would share it in silence
         ("grpc.keepalive_time_ms", 60 * _SECOND_MS),  # find dead peers
         ("grpc.keepalive_timeout_ms", 20 * _SECOND_MS),

@@ -55,7 +55,8 @@ async def serve_http(
     """
     listener = listening_socket(host, port, PORT_FLAG)
     app = OtlpHttp(offer, limits, identify=identify, cors=cors, watch=watch)
-    server = uvicorn.Server(http_config(app, limits, certificates))
+    # Nothing here asks who the client is: what proxies say of it need not be read.
+    server = uvicorn.Server(http_config(app, limits, certificates, proxy_headers=False))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not task.done():
         await asyncio.sleep(0.005)
