@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -80,6 +81,7 @@ def test_one_request_over_both_is_stored_once_and_answered_twice(
         second = elsewhere.submit(post, client, request("a"))
         while not sink.stats().repeated_requests:
             assert not second.done()
+            time.sleep(0.005)
         gate.open()
         assert first.result(PATIENCE_S) == b""
         assert second.result(PATIENCE_S).status_code == 200
