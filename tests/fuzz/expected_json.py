@@ -120,7 +120,7 @@ def _attributes(owner: Json, pairs: Any, key: str = "attributes") -> None:
     for json_pair, pair in _each(owner, key, pairs.add):
         pair.key = _text(json_pair, "key")
         if json_pair.get("value") is not None:
-            pair.value.SetInParent()
+            # One that says nothing is the same as none, and is no level of nesting.
             _value(_object(json_pair["value"]), pair.value)
 
 

@@ -77,6 +77,21 @@ def sums(block: Block, request_index: int) -> Sums:
     return Sums(len(ids), sum(ids) % (1 << 64), sum(durations_ns) % (1 << 64))
 
 
+@pytest.mark.parametrize("inner", [{}, {"x": 1}, None, {"intValue": "1"}, {"kvlistValue": {}}])
+def test_the_limit_of_nesting_is_the_same_for_every_innermost_value(inner: Any) -> None:
+    taken = set()
+    for depth in range(44, 52):
+        value: Any = {"kvlistValue": {"values": [{"key": "k", "value": inner}]}}
+        for _ in range(depth - 2):
+            value = {"arrayValue": {"values": [value]}}
+        spans = [JSON_SPAN | {"attributes": [{"key": "k", "value": value}]}]
+        body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).encode()
+        sample = Sample(depth, HTTP, is_json=True, is_gzip=False, body=body)
+        assert answered([sample]) == [sample.expected(BASE_NS)]
+        taken.add(not sample.expected(BASE_NS).refused)
+    assert taken == {True, False}
+
+
 def test_the_same_arguments_give_the_same_requests() -> None:
     once, again = (list(samples(HTTP, 5, 700, BASE_NS)) for _ in range(2))
     assert once == again
