@@ -77,12 +77,15 @@ def sums(block: Block, request_index: int) -> Sums:
     return Sums(len(ids), sum(ids) % (1 << 64), sum(durations_ns) % (1 << 64))
 
 
+@pytest.mark.parametrize("lists", [1, 2])
 @pytest.mark.parametrize("inner", [{}, {"x": 1}, None, {"intValue": "1"}, {"kvlistValue": {}}])
-def test_the_limit_of_nesting_is_the_same_for_every_innermost_value(inner: Any) -> None:
+def test_the_limit_of_nesting_is_the_same_for_every_innermost_value(inner: Any, lists: int) -> None:
     taken = set()
-    for depth in range(44, 52):
-        value: Any = {"kvlistValue": {"values": [{"key": "k", "value": inner}]}}
-        for _ in range(depth - 2):
+    for depth in range(40, 52):
+        value = inner
+        for _ in range(lists):  # three levels each, an array is two
+            value = {"kvlistValue": {"values": [{"key": "k", "value": value}]}}
+        for _ in range(depth - lists):
             value = {"arrayValue": {"values": [value]}}
         spans = [JSON_SPAN | {"attributes": [{"key": "k", "value": value}]}]
         body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).encode()
