@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from itertools import takewhile
 from typing import Final
 
@@ -90,7 +91,10 @@ async def _work(plan: Plan) -> Tally:
     give_up_s = time.monotonic() + plan.longest_s
     requests = takewhile(lambda _: time.monotonic() < give_up_s, every)
     async with Callers(plan.transport, plan.port) as callers:
-        streams = [_stream(callers.caller(one), requests, tally) for one in range(plan.streams)]
+        taken: set[bytes] = set()
+        streams = [
+            _stream(callers.caller(one), requests, tally, taken) for one in range(plan.streams)
+        ]
         await asyncio.gather(*streams)
         caller = callers.caller(0)
         wrong = [one for one in tally.shown if not one.got.problem][:MADE_SMALL]
@@ -99,7 +103,10 @@ async def _work(plan: Plan) -> Tally:
     return tally
 
 
-async def _stream(caller: Caller, requests: Iterator[Sample], tally: Tally) -> None:
+async def _stream(
+    caller: Caller, requests: Iterator[Sample], tally: Tally, taken: set[bytes]
+) -> None:
+    """`taken` are digests of what was stored: the writer may write the same twice, by a donor."""
     for sample in requests:
         expected, got = await judged(caller, sample, tally.retried)
         tally.requests += 1
@@ -110,8 +117,13 @@ async def _stream(caller: Caller, requests: Iterator[Sample], tally: Tally) -> N
                 tally.known[reason] += 1
             else:
                 tally.add(found)
-        if not (got.refused or got.problem):
-            tally.stored += expected.stored
+        if expected.stored.spans and not (got.refused or got.problem):
+            digest = blake2b(sample.plain().body, digest_size=16).digest()
+            if digest in taken:
+                tally.answers["repeated"] += 1  # a retry, for tracer: it is stored once
+            else:
+                taken.add(digest)
+                tally.stored += expected.stored
         if sample.number % AGAIN_EVERY == 0:
             tally.answers["sent again"] += 1
             _, second = await judged(caller, sample, tally.retried)
