@@ -26,6 +26,9 @@ from api.routes import (
     storage,
     traces,
 )
+from api.routes import (
+    errors as errors_routes,
+)
 from tracer import __version__
 from tracer.service.serve import Service
 from tracer.settings import Settings
@@ -45,6 +48,7 @@ ROUTERS = (
     critical_path.router,
     services.router,
     baselines.router,
+    errors_routes.router,
     storage.router,
     imports.router,
     export.router,

@@ -122,6 +122,15 @@ class Baselines(Document):
     baselines: list[dict[str, Any]]
 
 
+class Errors(Document):
+    """What failed, by the service, operation, type and message where it began."""
+
+    total: Total
+    errors: list[dict[str, Any]] = Field(description="most frequent first, with exemplars")
+    quality: dict[str, Any]
+    reproduce: str = Field(description="the command that gives this answer")
+
+
 class Storage(Document):
     """What is stored, what it takes, how long it stays."""
 

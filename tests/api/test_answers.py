@@ -39,6 +39,7 @@ DOCUMENTS = [
     ("/services", schemas.Services),
     ("/services/shop/operations", schemas.Operations),
     ("/baselines", schemas.Baselines),
+    ("/errors", schemas.Errors),
     ("/health/ready", schemas.Health),
 ]
 
@@ -138,6 +139,13 @@ def test_baselines_are_bounded(client: Client) -> None:
     assert len(ask(client, "/baselines", limit=1)["baselines"]) == 1
     rows = ask(client, "/baselines", service="stock")["baselines"]
     assert {row["service"] for row in rows} == {"stock"}
+
+
+def test_errors_are_bounded(client: Client) -> None:
+    (error,) = ask(client, "/errors")["errors"]
+    assert (error["service"], error["exemplars"][0]["trace_id"]) == ("shop", TRACE)
+    assert ask(client, "/errors", service="stock")["errors"] == []
+    assert client.get("/api/v1/errors", params={"limit": 0}).status_code == 400
 
 
 def test_an_export_holds_every_trace_of_its_range(client: Client) -> None:

@@ -48,16 +48,19 @@ def command(
     from tracer.ingest.files.read import read_files
     from tracer.report.json import MOST_OUTLINES, analysis_document
     from tracer.service.analyze import analyze
+    from tracer.service.failures import add_errors, errors_in
 
     found = read_files(files, format=file_format(form), ingest_ns=time.time_ns())
     said = remarks(found)
     for remark in said:
         note(remark)
+    report = analyze(found.records, tolerance_ns=tolerance)
     document: dict[str, Any] = analysis_document(
-        analyze(found.records, tolerance_ns=tolerance),
+        report,
         reproduce=_reproduce(files, form, overlap_tolerance),
         most_outlines=max(limit, MOST_OUTLINES),
     )
+    document = add_errors(document, report, errors_in(report, found.records))
     document["quality"]["skew_corrected"] = False
     document["notes"] = [*said, NO_SKEW_CORRECTION]
     if json_output:

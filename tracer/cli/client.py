@@ -101,6 +101,10 @@ class Remote:
         """`tracer.critical-path/1`."""
         return self._ask("/critical-path", words)
 
+    def errors(self, words: Mapping[str, Any]) -> Document:
+        """`tracer.errors/1`."""
+        return self._ask("/errors", words)
+
     def storage(self) -> Document:
         """`tracer.storage/1`."""
         return self._ask("/storage", {})

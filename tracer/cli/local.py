@@ -11,6 +11,7 @@ from tracer.service import (
     baselines,
     catalog,
     critical_path,
+    errors,
     export,
     importing,
     slow,
@@ -81,6 +82,10 @@ class Local:
         """`tracer.critical-path/1`."""
         query = words.path_query(self._now_ns, **said)
         return critical_path.critical_path(self._context, query)
+
+    def errors(self, said: Mapping[str, Any]) -> Document:
+        """`tracer.errors/1`."""
+        return errors.error_groups(self._context, words.error_query(self._now_ns, **said))
 
     def storage(self) -> Document:
         """`tracer.storage/1`."""

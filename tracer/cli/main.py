@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "trace": "tracer.cli.trace",
     "services": "tracer.cli.services",
     "baseline": "tracer.cli.baseline",
+    "errors": "tracer.cli.errors",
     "storage": "tracer.cli.storage",
     "import": "tracer.cli.imports",
     "export": "tracer.cli.export",

@@ -64,6 +64,10 @@ class Source(Protocol):
         """`tracer.critical-path/1`."""
         ...
 
+    def errors(self, words: Words) -> Document:
+        """`tracer.errors/1`."""
+        ...
+
     def storage(self) -> Document:
         """`tracer.storage/1`."""
         ...

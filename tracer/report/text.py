@@ -11,6 +11,7 @@ from rich.text import Text
 from tracer.report import figures as fig
 from tracer.report.bottlenecks import common_table, rest_of_path, trace_table
 from tracer.report.commands import again
+from tracer.report.errors_text import common_errors, trace_errors
 from tracer.report.reasons import SYMPTOM
 from tracer.report.tables import BAD, DIM, STRONG, Column, draw, plain, table
 from tracer.report.waterfall import waterfall
@@ -66,6 +67,7 @@ def _parts(document: Document, width: int, most_traces: int) -> Iterator[Rendera
             STRONG,
         )
         yield from _common(document["bottlenecks"])
+        yield from common_errors(document.get("errors"))
         yield from _listed(traces)
     for trace in traces[:most_traces]:
         if len(traces) > 1:
@@ -148,6 +150,7 @@ def _trace(trace: Document, width: int) -> Iterator[RenderableType]:
         yield from waterfall(trace, width=width)
         yield Text()
     yield from _bottlenecks(trace["bottlenecks"], trace["duration_ns"])
+    yield from trace_errors(trace.get("errors"))
     yield from _quality(trace["quality"])
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from tracer.analysis.analyse import analyse
+from tracer.analysis.errors import errors
+from tracer.analysis.failures import failures
 from tracer.columns.ids import parse_trace_id
 from tracer.columns.records import SpanRecords
 from tracer.errors import NotFound, TooLarge
@@ -15,8 +17,10 @@ from tracer.ingest.otlp.encode import to_otlp_json
 from tracer.report.json import analysis_document
 from tracer.service.analyze import analyze
 from tracer.service.context import Context, Window
+from tracer.service.failures import add_errors
 from tracer.service.normal import choose, read_baselines
 from tracer.store.activity import read_bounds, read_spans
+from tracer.store.errors import read_symptoms
 from tracer.store.facts import has_facts
 from tracer.store.reader import read_trace
 from tracer.units import rfc3339
@@ -102,7 +106,8 @@ def trace_analysis(
     """
     wanted = parse_trace_id(trace_id)
     start_ns, end_ns = read_bounds(context.engine, [wanted])
-    spans = read_spans(context.engine, [wanted], start_ns=start_ns, end_ns=end_ns, after_ns=None)
+    around = {"start_ns": start_ns, "end_ns": end_ns}
+    spans = read_spans(context.engine, [wanted], **around, after_ns=None)
     if len(spans) == 0:
         raise NotFound(
             f"trace {wanted} is not here; it was never received, or is older than retention_raw"
@@ -129,4 +134,6 @@ def trace_analysis(
         baseline=normal.document(),
         reproduce=shlex.join(["tracer", "trace", wanted, *words]),
     )
+    found = failures(read_symptoms(context.engine, [wanted], **around, limit=MAX_SPANS))
+    document = add_errors(document, report, errors(report.analysis.forest, found))
     return {**document, "provisional": not settled}

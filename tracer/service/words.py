@@ -14,6 +14,7 @@ from tracer.errors import BadQuery
 from tracer.report.path_json import path_choice
 from tracer.service.context import Window
 from tracer.service.critical_path import PathQuery
+from tracer.service.errors import ErrorQuery
 from tracer.service.search import TraceQuery
 from tracer.service.slow import SlowQuery
 from tracer.units import duration_ns, moment_ns
@@ -149,6 +150,19 @@ def path_query(
         operation=operation,
         choice=path_choice(metric, band, limit),
     )
+
+
+def error_query(
+    now_ns: int,
+    *,
+    service: str | None = None,
+    since: str | None = None,
+    start: str | None = None,
+    end: str | None = None,
+    limit: int = 20,
+) -> ErrorQuery:
+    """The question 'what fails'."""
+    return ErrorQuery(window(now_ns, since=since, start=start, end=end), service, limit)
 
 
 def tolerance_ns(overlap_tolerance: str | None) -> int | None:

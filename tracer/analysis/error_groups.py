@@ -1,0 +1,88 @@
+"""Origins of many traces that are the same fault: one service, operation, type and message."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer.analysis.errors import FATES, UNHANDLED, Errors
+from tracer.analysis.forest import Forest
+from tracer.analysis.packing import Rows, order_by, run_starts
+
+MOST_EXEMPLARS: Final = 3
+MOST_REACHED: Final = 3
+
+
+@dataclass(frozen=True)
+class ErrorGroup:
+    """Origins with one (service, operation, kind, type, message template); rows of the errors."""
+
+    row: int  # of the forest, a span of the group
+    reason: int  # of one of them
+    count: int
+    trace_count: int
+    fates: dict[str, int]  # how many met each fate that any met
+    first_ns: int
+    last_ns: int
+    exemplars: tuple[int, ...]  # unhandled ones first, then the newest; each of another trace
+    reached: tuple[tuple[int, int], ...]  # (row of the forest, how often), most frequent first
+
+
+def group_errors(
+    forest: Forest, found: Errors, window: tuple[int, int] | None = None
+) -> list[ErrorGroup]:
+    """Largest first; only origins that start in `window`, `[start, end)` in ns, when given."""
+    spread, spans = found.propagation, forest.spans
+    names = [(one.type, one.template) for one in found.failures.reasons]
+    codes = {name: code for code, name in enumerate(sorted(set(names)))}
+    coded = np.array([codes[name] for name in names], np.intp)
+    origin = np.flatnonzero(spread.is_origin)
+    start_ns = spans.start_ns[spread.row]
+    if window is not None:
+        inside = (start_ns[origin] >= window[0]) & (start_ns[origin] < window[1])
+        origin = origin[inside]
+    if not len(origin):
+        return []
+    row = spread.row[origin]
+    keys = spans.service[row], spans.operation[row], spans.kind[row], coded[found.reason[origin]]
+    order = order_by(*keys, ties=(origin,))
+    first = run_starts(*(key[order] for key in keys))
+    groups = [_group(forest, found, origin[part]) for part in np.split(order, first[1:])]
+    groups.sort(key=lambda one: (-one.count, one.row))
+    return groups
+
+
+def _group(forest: Forest, found: Errors, member: Rows) -> ErrorGroup:
+    spread = found.propagation
+    row, fate = spread.row[member], spread.fate[member]
+    start_ns, trace = forest.spans.start_ns[row], forest.trace_row[row]
+    best = member[np.lexsort((member, -start_ns, fate != UNHANDLED))]
+    return ErrorGroup(
+        row=int(row[0]),
+        reason=int(found.reason[member[0]]),
+        count=len(member),
+        trace_count=len(np.unique(trace)),
+        fates={FATES[code]: count for code, count in sorted(Counter(fate.tolist()).items())},
+        first_ns=int(start_ns.min()),
+        last_ns=int(start_ns.max()),
+        exemplars=_of_different_traces(best, forest.trace_row[spread.row[best]]),
+        reached=_reached(forest, spread.row[spread.top[member]]),
+    )
+
+
+def _of_different_traces(member: Rows, trace: Rows) -> tuple[int, ...]:
+    _, first = np.unique(trace, return_index=True)
+    return tuple(member[np.sort(first)[:MOST_EXEMPLARS]].tolist())
+
+
+def _reached(forest: Forest, top: Rows) -> tuple[tuple[int, int], ...]:
+    """The highest failing ancestors by (service, operation), each with its first row."""
+    spans = forest.spans
+    keys: NDArray[np.int64] = np.column_stack([spans.service[top], spans.operation[top]])
+    _, first, count = np.unique(keys, axis=0, return_index=True, return_counts=True)
+    ranked = sorted(zip((-count).tolist(), top[first].tolist(), strict=True))
+    return tuple((row, -count) for count, row in ranked[:MOST_REACHED])

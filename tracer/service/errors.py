@@ -1,0 +1,175 @@
+"""What fails, where it begins, and how far it reaches: errors over many traces.
+
+traces with a failing span in the window → their spans → origins → grouped, counted, shared out
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from tracer.analysis.error_groups import ErrorGroup, group_errors
+from tracer.analysis.errors import Errors, errors
+from tracer.analysis.failures import failures
+from tracer.analysis.forest import Forest
+from tracer.analysis.tree import build
+from tracer.columns.spans import SpanColumns
+from tracer.report.errors_json import group_documents
+from tracer.service.catalog import IDENTITY
+from tracer.service.context import Context, Window
+from tracer.service.histogram_rows import read_grouped
+from tracer.store import errors as stored
+from tracer.store import rollups
+from tracer.store.activity import read_bounds, read_spans
+from tracer.units import rfc3339
+
+JUDGED: Final = 2_000  # traces with errors whose spans are read; more are sampled by their id
+SPANS_READ: Final = 400_000  # of those traces together
+SPANS_LOOKED_AT: Final = 5_000_000  # in the window; beyond, the status alone tells who failed
+OPERATION = (*IDENTITY, "Operation", "SpanKind")
+
+
+@dataclass(frozen=True)
+class ErrorQuery:
+    """`service`: errors that began there."""
+
+    window: Window
+    service: str | None
+    limit: int
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Traces that were read, of all that have errors."""
+
+    spans: SpanColumns | None
+    bounds: tuple[int, int]
+    trace_ids: list[str]
+    of: int
+    rules: str
+
+
+def error_groups(context: Context, query: ErrorQuery) -> dict[str, Any]:
+    """Document `tracer.errors/1`: at most `limit` groups, most origins first."""
+    read = _read(context, query)
+    rows: list[dict[str, Any]] = []
+    groups: list[ErrorGroup] = []
+    root_missing = 0
+    if read.spans is not None:
+        forest = build(read.spans)
+        found = errors(forest, failures(_symptoms(context, read)))
+        groups = _asked(forest, found, query)
+        rows = group_documents(forest, found, groups, most=query.limit)
+        _add_calls(context, query.window, rows)
+        _add_stacks(context, read, rows)
+        root_missing = int((forest.spans.parent_span_id[forest.main_root] != 0).sum())
+    scale = read.of / len(read.trace_ids) if read.trace_ids else 1.0
+    return {
+        "schema": "tracer.errors/1",
+        "as_of": rfc3339(context.now_ns()),
+        "window": query.window.document(),
+        "service": query.service,
+        "total": {"value": len(groups), "exact": scale == 1.0},
+        "errors": [{**row, "estimated_count": round(row["count"] * scale)} for row in rows],
+        "quality": {
+            "traces": rollups.count_traces(
+                context.engine, rollups.Window(query.window.start_ns, query.window.end_ns)
+            ),
+            "traces_with_errors": read.of,
+            "traces_read": len(read.trace_ids),
+            "sampled": len(read.trace_ids) < read.of,
+            "rules": read.rules,
+            "root_missing": root_missing,
+            "skew_corrected": False,
+            "sampling": _sampling(read.spans),
+        },
+        "reproduce": _reproduce(query),
+    }
+
+
+def _read(context: Context, query: ErrorQuery) -> _Found:
+    start_ns, end_ns = query.window.start_ns, query.window.end_ns
+    few = stored.count_spans(context.engine, start_ns, end_ns) <= SPANS_LOOKED_AT
+    sized, of = stored.failing_traces(
+        context.engine,
+        stored.BY_ATTRIBUTES if few else stored.BY_STATUS,
+        start_ns,
+        end_ns,
+        service=query.service,
+        limit=JUDGED,
+    )
+    rules = "status and attributes" if few else "status only"
+    trace_ids: list[str] = []
+    total = 0
+    for trace_id, size in sized:
+        total += size
+        if trace_ids and total > SPANS_READ:
+            break
+        trace_ids.append(trace_id)
+    if not trace_ids:
+        return _Found(None, (start_ns, end_ns), [], 0, rules)
+    bounds = read_bounds(context.engine, trace_ids)
+    spans = read_spans(
+        context.engine, trace_ids, start_ns=bounds[0], end_ns=bounds[1], after_ns=None
+    )
+    return _Found(spans, bounds, trace_ids, of, rules)
+
+
+def _symptoms(context: Context, read: _Found) -> Any:
+    return stored.read_symptoms(
+        context.engine,
+        read.trace_ids,
+        start_ns=read.bounds[0],
+        end_ns=read.bounds[1],
+        limit=SPANS_READ,
+    )
+
+
+def _asked(forest: Forest, found: Errors, query: ErrorQuery) -> list[ErrorGroup]:
+    groups = group_errors(forest, found, (query.window.start_ns, query.window.end_ns))
+    if query.service is None:
+        return groups
+    names = [identity.name for identity in forest.spans.services]
+    return [one for one in groups if names[forest.spans.service[one.row]] == query.service]
+
+
+def _add_calls(context: Context, window: Window, rows: list[dict[str, Any]]) -> None:
+    """All spans of the window in place of those that were read, and what share of them failed."""
+    grouped = read_grouped(context, window, OPERATION)
+    by_operation = dict(zip(grouped.keys, grouped.spans, strict=True))
+    by_service: dict[tuple[str, ...], float] = {}
+    for key, spans in by_operation.items():
+        by_service[key[:4]] = by_service.get(key[:4], 0.0) + spans
+    for row in rows:
+        identity = (row["service"], row["namespace"], row["environment"], row["tenant"])
+        operation = (*identity, row["operation"], row["kind"].capitalize())
+        row["operation_spans"] = round(by_operation.get(operation, 0.0))
+        row["service_spans"] = round(by_service.get(identity, 0.0))
+
+
+def _add_stacks(context: Context, read: _Found, rows: list[dict[str, Any]]) -> None:
+    firsts = [
+        (row["exemplars"][0]["trace_id"], row["exemplars"][0]["span_id"])
+        for row in rows
+        if row["exemplars"]
+    ]
+    stacks = stored.stack_traces(
+        context.engine, firsts, start_ns=read.bounds[0], end_ns=read.bounds[1]
+    )
+    for row, key in zip(rows, firsts, strict=True):
+        row["stacktrace"] = stacks.get(key)
+
+
+def _sampling(spans: SpanColumns | None) -> str:
+    known = spans is not None and len(spans) > 0 and bool(np.all(spans.weight > 0))
+    return "known" if known else "stored spans"
+
+
+def _reproduce(query: ErrorQuery) -> str:
+    words = ["tracer", "errors"]
+    words += ["--start", rfc3339(query.window.start_ns), "--end", rfc3339(query.window.end_ns)]
+    words += ["--service", query.service] if query.service else []
+    return shlex.join([*words, "--limit", str(query.limit)])
