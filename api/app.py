@@ -14,6 +14,7 @@ from api.measure import Measure
 from api.routes import (
     baselines,
     critical_path,
+    dependencies,
     docs,
     elsewhere,
     export,
@@ -48,6 +49,7 @@ ROUTERS = (
     critical_path.router,
     services.router,
     baselines.router,
+    dependencies.router,
     errors_routes.router,
     storage.router,
     imports.router,

@@ -131,6 +131,18 @@ class Errors(Document):
     reproduce: str = Field(description="the command that gives this answer")
 
 
+class Dependencies(Document):
+    """Services, databases, queues and peers, the calls between them, and what is costly."""
+
+    total: dict[str, Total]
+    nodes: list[dict[str, Any]]
+    edges: list[dict[str, Any]] = Field(description="most calls first")
+    patterns: dict[str, Any] = Field(description="ways of calling that cost time, dearest first")
+    cycles: list[list[str]] = Field(description="nodes that depend on each other")
+    quality: dict[str, Any]
+    reproduce: str = Field(description="the command that gives this answer")
+
+
 class Storage(Document):
     """What is stored, what it takes, how long it stays."""
 

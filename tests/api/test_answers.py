@@ -40,6 +40,7 @@ DOCUMENTS = [
     ("/services/shop/operations", schemas.Operations),
     ("/baselines", schemas.Baselines),
     ("/errors", schemas.Errors),
+    ("/dependencies", schemas.Dependencies),
     ("/health/ready", schemas.Health),
 ]
 

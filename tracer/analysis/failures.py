@@ -25,6 +25,7 @@ from tracer.analysis.packing import Rows
 from tracer.analysis.templates import template
 from tracer.columns.schema import SPAN_KINDS
 from tracer.columns.symptoms import IDS, TEXTS
+from tracer.columns.texts import combinations
 
 MOST_MESSAGE: Final = 300  # characters of a message that are kept beside its template
 NOT_SAID: Final = "unknown"
@@ -66,39 +67,16 @@ class Failures:
 
 def failures(symptoms: pa.Table) -> Failures:
     """The spans among the suspects that failed, in their order."""
-    words, codes = _codes(symptoms)
-    said, first, number = np.unique(codes, axis=0, return_index=True, return_inverse=True)
-    number = number.reshape(-1)
-    combinations = [
-        dict(zip(TEXTS, (texts[code] for texts, code in zip(words, row, strict=True)), strict=True))
-        for row in said.tolist()
-    ]
-    has_failed = np.array([is_failure(one) for one in combinations], np.bool_)
-    every = [
-        reason(one) if bad else None for one, bad in zip(combinations, has_failed, strict=True)
-    ]
+    said, number = combinations(symptoms, TEXTS)
+    has_failed = np.array([is_failure(one) for one in said], np.bool_)
+    every = [reason(one) if bad else None for one, bad in zip(said, has_failed, strict=True)]
     reasons = tuple(sorted({one for one in every if one is not None}))
     place = {one: at for at, one in enumerate(reasons)}
     codes_of = np.array([-1 if one is None else place[one] for one in every], np.intp)
-    rows = np.flatnonzero(has_failed[number]) if len(first) else np.zeros(0, np.intp)
-    kinds = np.array([_kind(one["SpanKind"]) for one in combinations], np.int8)
+    rows = np.flatnonzero(has_failed[number])
+    kinds = np.array([_kind(one["SpanKind"]) for one in said], np.int8)
     hi, lo, span_id = (np.asarray(symptoms[name].to_numpy())[rows] for name in IDS)
     return Failures(hi, lo, span_id, kinds[number[rows]], codes_of[number[rows]], reasons)
-
-
-def _codes(symptoms: pa.Table) -> tuple[list[list[str]], NDArray[np.int32]]:
-    """Distinct texts of each column, and the rows as their codes."""
-    words: list[list[str]] = []
-    codes = np.zeros((len(symptoms), len(TEXTS)), np.int32)
-    for at, name in enumerate(TEXTS):
-        if len(symptoms) == 0:
-            words.append([])
-            continue
-        coded = symptoms[name].combine_chunks().dictionary_encode()
-        coded = coded.chunk(0) if isinstance(coded, pa.ChunkedArray) else coded
-        words.append(coded.dictionary.to_pylist())
-        codes[:, at] = coded.indices.to_numpy()
-    return words, codes
 
 
 def _kind(text: str) -> int:

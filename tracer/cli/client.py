@@ -105,6 +105,10 @@ class Remote:
         """`tracer.errors/1`."""
         return self._ask("/errors", words)
 
+    def dependencies(self, words: Mapping[str, Any]) -> Document:
+        """`tracer.dependencies/1`."""
+        return self._ask("/dependencies", words)
+
     def storage(self) -> Document:
         """`tracer.storage/1`."""
         return self._ask("/storage", {})

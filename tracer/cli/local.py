@@ -11,6 +11,7 @@ from tracer.service import (
     baselines,
     catalog,
     critical_path,
+    dependencies,
     errors,
     export,
     importing,
@@ -86,6 +87,11 @@ class Local:
     def errors(self, said: Mapping[str, Any]) -> Document:
         """`tracer.errors/1`."""
         return errors.error_groups(self._context, words.error_query(self._now_ns, **said))
+
+    def dependencies(self, said: Mapping[str, Any]) -> Document:
+        """`tracer.dependencies/1`."""
+        query = words.dependency_query(self._now_ns, **said)
+        return dependencies.dependencies(self._context, query)
 
     def storage(self) -> Document:
         """`tracer.storage/1`."""

@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "services": "tracer.cli.services",
     "baseline": "tracer.cli.baseline",
     "errors": "tracer.cli.errors",
+    "dependencies": "tracer.cli.dependencies",
     "storage": "tracer.cli.storage",
     "import": "tracer.cli.imports",
     "export": "tracer.cli.export",

@@ -68,6 +68,10 @@ class Source(Protocol):
         """`tracer.errors/1`."""
         ...
 
+    def dependencies(self, words: Words) -> Document:
+        """`tracer.dependencies/1`."""
+        ...
+
     def storage(self) -> Document:
         """`tracer.storage/1`."""
         ...

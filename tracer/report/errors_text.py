@@ -66,7 +66,7 @@ def _parts(document: Document) -> Iterator[RenderableType]:
 
 def _read(quality: Document) -> str:
     traces = fig.counted(quality["traces_with_errors"], "trace")
-    return f"Failing spans in {traces}; {fig.count(quality['traces'])} were analysed in this range"
+    return f"Failing spans in {traces} ({fig.counted(quality['roots'], 'root')} analysed)"
 
 
 def _quality(quality: Document) -> str:
@@ -104,7 +104,8 @@ def _group(one: Document) -> list[object]:
 
 def _says(one: Document) -> str:
     """Type and message, cut."""
-    words = f"{one['type']}: {one['message']}" if one["message"] else one["type"]
+    kind = one["type"].rpartition(".")[2] or one["type"]  # without its module
+    words = f"{kind}: {one['message']}" if one["message"] else kind
     return words if len(words) <= MOST_MESSAGE else words[: MOST_MESSAGE - 1] + "…"
 
 
@@ -130,16 +131,22 @@ def trace_errors(errors: Document | None) -> Iterator[RenderableType]:
     if not errors or not errors["items"]:
         return
     items, of = errors["items"], errors["total"]["value"]
-    shown = items[:MOST_OF_TRACE]
+    alike: dict[tuple[str, str], list[Document]] = {}
+    for one in items:
+        alike.setdefault((_says(one), chain_words(one)), []).append(one)
     yield Text()
     yield plain(
-        f"{fig.cut(len(shown), of, 'error').capitalize()}, "
-        f"from where it began upwards ({fig.counted(errors['failed_spans'], 'failing span')})",
+        f"{fig.counted(of, 'error')}, from where it began upwards "
+        f"({fig.counted(errors['failed_spans'], 'failing span')})",
         STRONG,
     )
-    for one in shown:
-        yield plain(f"{_says(one)}", BAD if one["outcome"] == "unhandled" else "")
-        yield plain(f"  {chain_words(one)}")
+    for (says, way), same in list(alike.items())[:MOST_OF_TRACE]:
+        times = f" ×{fig.count(len(same))}" if len(same) > 1 else ""
+        yield plain(f"{says}{times}", BAD if same[0]["outcome"] == "unhandled" else "")
+        yield plain(f"  {way}")
+    hidden = of - sum(len(same) for same in list(alike.values())[:MOST_OF_TRACE])
+    if hidden:
+        yield plain(f"{fig.count(hidden)} more (--json has {fig.count(len(items))})", DIM)
 
 
 def common_errors(errors: Document | None) -> Iterator[RenderableType]:

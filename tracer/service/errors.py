@@ -75,7 +75,7 @@ def error_groups(context: Context, query: ErrorQuery) -> dict[str, Any]:
         "total": {"value": len(groups), "exact": scale == 1.0},
         "errors": [{**row, "estimated_count": round(row["count"] * scale)} for row in rows],
         "quality": {
-            "traces": rollups.count_traces(
+            "roots": rollups.count_traces(
                 context.engine, rollups.Window(query.window.start_ns, query.window.end_ns)
             ),
             "traces_with_errors": read.of,

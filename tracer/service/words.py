@@ -14,6 +14,7 @@ from tracer.errors import BadQuery
 from tracer.report.path_json import path_choice
 from tracer.service.context import Window
 from tracer.service.critical_path import PathQuery
+from tracer.service.dependencies import DependencyQuery
 from tracer.service.errors import ErrorQuery
 from tracer.service.search import TraceQuery
 from tracer.service.slow import SlowQuery
@@ -163,6 +164,19 @@ def error_query(
 ) -> ErrorQuery:
     """The question 'what fails'."""
     return ErrorQuery(window(now_ns, since=since, start=start, end=end), service, limit)
+
+
+def dependency_query(
+    now_ns: int,
+    *,
+    service: str | None = None,
+    since: str | None = None,
+    start: str | None = None,
+    end: str | None = None,
+    limit: int = 100,
+) -> DependencyQuery:
+    """The question 'who depends on whom'."""
+    return DependencyQuery(window(now_ns, since=since, start=start, end=end), service, limit)
 
 
 def tolerance_ns(overlap_tolerance: str | None) -> int | None:
