@@ -15,12 +15,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import bench_decode, bench_ingest, bench_kernel, bench_lookup, bench_paths
+from benchmarks import (
+    bench_calls,
+    bench_decode,
+    bench_ingest,
+    bench_kernel,
+    bench_lookup,
+    bench_paths,
+)
 
 BENCHMARKS: Final[dict[str, Callable[[], list[dict[str, Any]]]]] = {
     "decode": bench_decode.run,
     "kernel": bench_kernel.run,
     "paths": bench_paths.run,
+    "calls": bench_calls.run,
     "lookup": bench_lookup.run,
     "ingest": bench_ingest.run,
 }

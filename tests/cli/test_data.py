@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.running import run
 from tests.cli.serving import command
 from tracer.store.lock import LOCK_NAME
 from tracer.units import NS_PER_S, rfc3339
@@ -88,6 +89,13 @@ def test_the_slow_part_is_named(data: Path) -> None:
     lines = [line for line in text.stdout.splitlines() if "tracer " not in line]
     assert max(map(len, lines)) <= 80
     assert f"--baseline-end {change} --data {data}" in text.stdout  # of the trace to see
+
+
+def test_dependencies_are_drawn(data: Path) -> None:
+    picture = command("dependencies", *MOMENTS, "--data", str(data), "--format", "dot")
+    assert (picture.returncode, picture.stdout.splitlines()[0]) == (0, "digraph dependencies {")
+    both = run("dependencies", "--format", "dot", "--json")
+    assert (both.code, "exclude each other" in both.err) == (2, True)
 
 
 def test_one_trace_is_shown(data: Path) -> None:

@@ -75,7 +75,11 @@ def test_it_is_ready_when_it_says_so(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["services"], ["services", "shop"], ["baseline"], ["slow"], ["storage"]]
+    "arguments",
+    [
+        *(["services"], ["services", "shop"], ["baseline"], ["slow"], ["storage"]),
+        *(["errors"], ["dependencies"]),
+    ],
 )
 def test_commands_ask_it(server: Server, trace_id: str, arguments: list[str]) -> None:
     text = command(*arguments, "--server", server.url)

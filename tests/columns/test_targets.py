@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import pytest
 
 from tests.support.engine import fresh_engine
-from tests.support.records import EPOCH, SECOND, records, span
-from tracer.columns.targets import Target, targets
+from tests.support.records import EPOCH, records, span
+from tracer.columns.targets import Target, Targets, targets
 from tracer.store.targets import read_targets
 from tracer.store.writer import write_spans
 
@@ -35,25 +35,6 @@ def pairs(said: str) -> list[tuple[str, str]]:
     return [(key, value) for key, _, value in (word.partition("=") for word in said.split())]
 
 
-def test_stored_spans_name_their_targets() -> None:
-    spans: list[dict[str, Any]] = [
-        span(1, number, kind=kind, start=EPOCH + number, SpanAttributes=pairs(said))
-        for number, (kind, said, _) in enumerate(CASES, start=1)
-    ]
-    spans.append(span(1, 99, kind="Server", SpanAttributes=[("db.system", "redis")]))
-    with fresh_engine() as engine:
-        write_spans(engine, records(spans), imported=True)
-        table = read_targets(
-            engine, [f"{1:032x}"], start_ns=EPOCH, end_ns=EPOCH + SECOND, limit=100
-        )
-    told = targets(table)
-    found = {
-        span_id: told.targets[code]
-        for span_id, code in zip(told.span_id.tolist(), told.target.tolist(), strict=True)
-    }
-    assert found == {number: target for number, (_, _, target) in enumerate(CASES, start=1)}
-
-
 ASKED = [
     ("db.query.summary=SELECT db.query.text=SELECT*", "SELECT"),
     ("db.statement=SELECT*", "SELECT*"),
@@ -62,14 +43,31 @@ ASKED = [
 ]
 
 
-def test_what_is_asked() -> None:
+@pytest.fixture(scope="module")
+def told() -> Targets:
+    """Of the cases in one trace, of what is asked in another; a server calls nobody."""
     spans = [
-        span(1, number, kind="Client", SpanAttributes=pairs(said))
+        span(1, number, kind=kind, SpanAttributes=pairs(said))
+        for number, (kind, said, _) in enumerate(CASES, start=1)
+    ]
+    spans += [
+        span(2, number, kind="Client", SpanAttributes=pairs(said))
         for number, (said, _) in enumerate(ASKED, start=1)
     ]
+    spans.append(span(1, 99, kind="Server", SpanAttributes=pairs("db.system=redis")))
     with fresh_engine() as engine:
         write_spans(engine, records(spans), imported=True)
-        told = targets(read_targets(engine, [f"{1:032x}"], start_ns=0, end_ns=2 * EPOCH, limit=9))
-    assert [told.statements[code] for code in told.statement.tolist()] == [
-        expected for _, expected in ASKED
-    ]
+        ids = [f"{1:032x}", f"{2:032x}"]
+        return targets(read_targets(engine, ids, start_ns=EPOCH, end_ns=EPOCH, limit=100))
+
+
+def test_whom_stored_spans_name(told: Targets) -> None:
+    at = [row for row, trace in enumerate(told.trace_lo.tolist()) if trace == 1]
+    found = {int(told.span_id[row]): told.targets[told.target[row]] for row in at}
+    assert found == {number: target for number, (_, _, target) in enumerate(CASES, start=1)}
+
+
+def test_what_stored_spans_ask(told: Targets) -> None:
+    at = [row for row, trace in enumerate(told.trace_lo.tolist()) if trace == 2]
+    found = [told.statements[told.statement[row]] for row in at]
+    assert found == [expected for _, expected in ASKED]

@@ -34,7 +34,13 @@ def order(number: int) -> list[dict[str, Any]]:
         one((number, 2, 1), (5, 60), "web: POST /pay", "Client", to_pay),
         one((number, 3, 2), (10, 40), "pay: POST /pay", "Server", **bad),
         *(
-            one((number, 10 + nth, 3), (11 + 4 * nth, 4), "pay: SELECT cards", "Client", database)
+            one(
+                (number, 10 + nth, 3),
+                (11 + 4 * nth, 4),
+                "pay: SELECT cards",
+                "Client",
+                [*database, ("db.query.text", f"SELECT * FROM cards WHERE id = {nth}")],
+            )
             for nth in range(6)
         ),
         one((number, 4, 3), (36, 10), "pay: GET", "Client", stranger),
@@ -131,6 +137,7 @@ def test_the_pattern_and_its_cost(context: Context) -> None:
     assert (pattern["kind"], pattern["calls"], pattern["trace_count"]) == ("n+1", 6, TRACES)
     assert pattern["caller"]["operation"] == "POST /pay"
     assert pattern["callee"]["operation"] == "SELECT cards"
+    assert pattern["statement"] == "SELECT * FROM cards WHERE id = <n>"
     assert (pattern["critical_ns"], pattern["saved_ns"]) == (24 * MS, 20 * MS)
 
 

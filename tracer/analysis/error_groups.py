@@ -24,6 +24,7 @@ class ErrorGroup:
     row: int  # of the forest, a span of the group
     reason: int  # of one of them
     count: int
+    weight: float  # the same with sampling weights, where known
     trace_count: int
     fates: dict[str, int]  # how many met each fate that any met
     first_ns: int
@@ -60,11 +61,13 @@ def _group(forest: Forest, found: Errors, member: Rows) -> ErrorGroup:
     spread = found.propagation
     row, fate = spread.row[member], spread.fate[member]
     start_ns, trace = forest.spans.start_ns[row], forest.trace_row[row]
+    weight = forest.spans.weight[row]
     best = member[np.lexsort((member, -start_ns, fate != UNHANDLED))]
     return ErrorGroup(
         row=int(row[0]),
         reason=int(found.reason[member[0]]),
         count=len(member),
+        weight=float(np.where(weight > 0, weight, 1.0).sum()),
         trace_count=len(np.unique(trace)),
         fates={FATES[code]: count for code, count in sorted(Counter(fate.tolist()).items())},
         first_ns=int(start_ns.min()),

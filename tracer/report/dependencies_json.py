@@ -258,13 +258,11 @@ def _quality(
     read, of = traces
     seen = set(sample.edge_calls.edges) if sample else set()
     nowhere = orphaned = spans = 0
-    is_weighted = False
     if sample is not None:
         forest = sample.forest
         spans = len(forest)
         nowhere = int((sample.edge_calls.edge < 0).sum())
         orphaned = len(np.unique(forest.trace_row[forest.has(SpanFlag.ORPHAN)]))
-        is_weighted = bool(np.all(forest.spans.weight > 0))
     return {
         "traces": of,
         "traces_read": read,
@@ -274,5 +272,5 @@ def _quality(
         "edges_not_in_the_sample": sum(edge not in seen for edge in flows),
         "orphaned_share": orphaned / read if read else 0.0,
         "skew_corrected": False,
-        "sampling": "known" if is_weighted else "stored spans",
+        "sampling": "stored spans",  # counts are of what is stored, whatever was left out before
     }

@@ -74,6 +74,7 @@ def _group(forest: Forest, found: Errors, group: ErrorGroup) -> Document:
         "type": reason.type,
         "message": reason.template,
         "count": group.count,
+        "estimated_count": round(group.weight),
         "trace_count": group.trace_count,
         "outcomes": {fate: group.fates.get(fate, 0) for fate in FATES},
         "first_seen_ns": group.first_ns,

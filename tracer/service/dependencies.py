@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -21,10 +21,11 @@ from tracer.analysis.forest import Forest
 from tracer.analysis.patterns import patterns
 from tracer.analysis.service_graph import Edge, EdgeCalls, Names, Node, edge_calls
 from tracer.analysis.services import Calls, calls, inclusive_ns, of_rows
+from tracer.analysis.templates import template
 from tracer.analysis.tree import build
 from tracer.columns.schema import SPAN_KINDS
 from tracer.columns.spans import ServiceIdentity
-from tracer.columns.targets import SERVICE, targets
+from tracer.columns.targets import SERVICE, Targets, targets
 from tracer.report.dependencies_json import Flow, Sample, dependencies_document
 from tracer.service.context import Context, Window
 from tracer.store import rollups
@@ -105,8 +106,10 @@ def _counted(context: Context, window: Window) -> _Counted:
 def _sample(context: Context, trace_ids: list[str], counted: _Counted) -> Sample:
     low, high = read_bounds(context.engine, trace_ids)
     spans = read_spans(context.engine, trace_ids, start_ns=low, end_ns=high, after_ns=None)
-    told = targets(
-        read_targets(context.engine, trace_ids, start_ns=low, end_ns=high, limit=2 * SPANS_READ)
+    told = _without_values(
+        targets(
+            read_targets(context.engine, trace_ids, start_ns=low, end_ns=high, limit=2 * SPANS_READ)
+        )
     )
     forest = build(spans)
     critical = critical_ns(critical_path(forest), len(forest))
@@ -127,6 +130,14 @@ def _sample(context: Context, trace_ids: list[str], counted: _Counted) -> Sample
         statement=statement,
         statements=told.statements,
     )
+
+
+def _without_values(told: Targets) -> Targets:
+    """Statements that differ by their values alone are one: else each of an n+1 is another."""
+    texts = [template(text) for text in told.statements]
+    distinct = tuple(sorted(set(texts)))
+    code = np.array([distinct.index(text) for text in texts], np.intp)
+    return replace(told, statement=code[told.statement], statements=distinct)
 
 
 def _whom(forest: Forest, made: Calls, found: EdgeCalls) -> NDArray[np.intp]:

@@ -73,7 +73,9 @@ def error_groups(context: Context, query: ErrorQuery) -> dict[str, Any]:
         "window": query.window.document(),
         "service": query.service,
         "total": {"value": len(groups), "exact": scale == 1.0},
-        "errors": [{**row, "estimated_count": round(row["count"] * scale)} for row in rows],
+        "errors": [
+            {**row, "estimated_count": round(row["estimated_count"] * scale)} for row in rows
+        ],
         "quality": {
             "roots": rollups.count_traces(
                 context.engine, rollups.Window(query.window.start_ns, query.window.end_ns)
