@@ -164,7 +164,7 @@ def test_the_same_pattern_in_several_traces_is_one_row() -> None:
     forest = build(read("\n\n".join([_queries(5), _queries(6), once])).spans)
     statement = np.zeros(len(forest), np.intp)
     found, _ = look(forest, _callees(forest), statement)
-    (group,) = group_patterns(forest, found, statement)
+    (group,) = group_patterns(forest, found, statement).groups
     assert (KINDS[group.kind], group.count, group.trace_count, group.calls) == ("n+1", 2, 2, 5)
     assert (group.critical_ns, group.saved_ns, group.traces_ns) == (11, 9, 15)
     assert forest.trace_row[np.array(group.exemplars)].tolist() == [1, 0]
@@ -176,12 +176,15 @@ def test_what_may_not_be_avoidable_comes_last() -> None:
     forest = build(read(f"{fan_out}\n\n{storm}").spans)
     statement = np.zeros(len(forest), np.intp)
     found, _ = look(forest, _callees(forest), statement)
-    groups = group_patterns(forest, found, statement)
+    groups = group_patterns(forest, found, statement).groups
     assert [KINDS[group.kind] for group in groups] == ["retry storm", "serial fan-out"]
+    few = group_patterns(forest, found, statement, most=1)
+    assert (few.groups, few.total) == (groups[:1], 2)
+    assert group_patterns(forest, found, statement, service="a").total == 0
 
 
 def test_no_spans() -> None:
     forest = build(columns([]))
     nothing = np.zeros(0, np.intp)
     found, _ = look(forest, nothing, nothing)
-    assert (len(found), group_patterns(forest, found, nothing)) == (0, [])
+    assert (len(found), group_patterns(forest, found, nothing).total) == (0, 0)

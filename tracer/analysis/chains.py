@@ -2,40 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import networkx as nx
 
 from tracer.analysis.service_graph import Edge, Node
 
 
-def cycles(edges: Mapping[Edge, int]) -> list[list[Node]]:
-    """Groups of nodes that all depend on each other, largest first; `edges` by calls."""
-    found = [sorted(group) for group in nx.strongly_connected_components(_graph(edges))]
+def cycles(edges: Iterable[Edge]) -> list[list[Node]]:
+    """Groups of nodes that all depend on each other, largest first."""
+    graph = _graph(dict.fromkeys(edges, 1))
+    found = [sorted(group) for group in nx.strongly_connected_components(graph)]
     return sorted((group for group in found if len(group) > 1), key=lambda one: (-len(one), one))
 
 
 def heaviest_chain(weights: Mapping[Edge, int]) -> list[Node]:
     """The chain of calls with the largest sum of weights; of a cycle only its first node counts."""
-    graph = _graph(weights)
-    whole = nx.condensation(graph)
-    for low, high in whole.edges:
-        ends = whole.nodes[low]["members"], whole.nodes[high]["members"]
-        whole.edges[low, high]["weight"] = max(
-            graph.edges[source, drain]["weight"]
-            for source in ends[0]
-            for drain in graph.successors(source)
-            if drain in ends[1]
-        )
+    if not weights:
+        return []
+    whole = nx.condensation(_graph(weights))
+    group = whole.graph["mapping"]
+    for edge, weight in weights.items():
+        low, high = group[edge.source], group[edge.drain]
+        if low != high:
+            known = whole.edges[low, high].get("weight", 0)
+            whole.edges[low, high]["weight"] = max(known, weight)
     # the order of components is not that of the nodes: ties are settled by name
-    order = {at: min(whole.nodes[at]["members"]) for at in whole}
-    topological = list(nx.lexicographical_topological_sort(whole, key=order.__getitem__))
-    path = nx.dag_longest_path(whole, weight="weight", topo_order=topological)
-    return [order[at] for at in path]
+    first = {at: min(whole.nodes[at]["members"]) for at in whole}
+    order = list(nx.lexicographical_topological_sort(whole, key=first.__getitem__))
+    return [first[at] for at in nx.dag_longest_path(whole, weight="weight", topo_order=order)]
 
 
 def _graph(weights: Mapping[Edge, int]) -> nx.DiGraph:
     graph = nx.DiGraph()
     for edge in sorted(weights):
-        graph.add_edge(edge.source, edge.drain, weight=weights[edge])
+        graph.add_edge(edge.source, edge.drain)
     return graph

@@ -15,6 +15,7 @@ from tracer.analysis.packing import Rows, order_by, run_starts
 
 MOST_EXEMPLARS: Final = 3
 MOST_REACHED: Final = 3
+MOST_GROUPS: Final = 20
 
 
 @dataclass(frozen=True)
@@ -33,28 +34,46 @@ class ErrorGroup:
     reached: tuple[tuple[int, int], ...]  # (row of the forest, how often), most frequent first
 
 
+@dataclass(frozen=True)
+class ErrorGroups:
+    """The largest groups, and how many there are."""
+
+    groups: list[ErrorGroup]
+    total: int
+
+
 def group_errors(
-    forest: Forest, found: Errors, window: tuple[int, int] | None = None
-) -> list[ErrorGroup]:
-    """Largest first; only origins that start in `window`, `[start, end)` in ns, when given."""
+    forest: Forest,
+    found: Errors,
+    window: tuple[int, int] | None = None,
+    *,
+    service: str | None = None,
+    most: int = MOST_GROUPS,
+) -> ErrorGroups:
+    """At most `most` groups, largest first.
+
+    Only origins of `service`, and that start in `window`, `[start, end)` in ns, when given.
+    """
     spread, spans = found.propagation, forest.spans
     names = [(one.type, one.template) for one in found.failures.reasons]
     codes = {name: code for code, name in enumerate(sorted(set(names)))}
     coded = np.array([codes[name] for name in names], np.intp)
+    asked = np.array([service in (None, one.name) for one in spans.services], np.bool_)
     origin = np.flatnonzero(spread.is_origin)
-    start_ns = spans.start_ns[spread.row]
+    origin = origin[asked[spans.service[spread.row[origin]]]]
     if window is not None:
-        inside = (start_ns[origin] >= window[0]) & (start_ns[origin] < window[1])
-        origin = origin[inside]
+        start_ns = spans.start_ns[spread.row[origin]]
+        origin = origin[(start_ns >= window[0]) & (start_ns < window[1])]
     if not len(origin):
-        return []
+        return ErrorGroups([], 0)
     row = spread.row[origin]
     keys = spans.service[row], spans.operation[row], spans.kind[row], coded[found.reason[origin]]
     order = order_by(*keys, ties=(origin,))
     first = run_starts(*(key[order] for key in keys))
-    groups = [_group(forest, found, origin[part]) for part in np.split(order, first[1:])]
-    groups.sort(key=lambda one: (-one.count, one.row))
-    return groups
+    stop = np.append(first[1:], len(order))
+    largest = np.lexsort((origin[order[first]], first - stop))[:most]
+    groups = [_group(forest, found, origin[order[first[at] : stop[at]]]) for at in largest.tolist()]
+    return ErrorGroups(groups, len(first))
 
 
 def _group(forest: Forest, found: Errors, member: Rows) -> ErrorGroup:

@@ -13,6 +13,7 @@ from tracer.analysis.packing import Rows, order_by, run_starts
 from tracer.analysis.patterns import SERIAL_FAN_OUT, Patterns
 
 MOST_EXEMPLARS: Final = 3
+MOST_GROUPS: Final = 20
 
 
 @dataclass(frozen=True)
@@ -31,17 +32,32 @@ class PatternGroup:
     exemplars: tuple[int, ...]  # rows of callers, of different traces, dearest first
 
 
+@dataclass(frozen=True)
+class PatternGroups:
+    """The dearest groups, and how many there are."""
+
+    groups: list[PatternGroup]
+    total: int
+
+
 def group_patterns(
-    forest: Forest, found: Patterns, statement: NDArray[np.intp]
-) -> list[PatternGroup]:
-    """Dearest first, what costs nothing left out.
+    forest: Forest,
+    found: Patterns,
+    statement: NDArray[np.intp],
+    *,
+    service: str | None = None,
+    most: int = MOST_GROUPS,
+) -> PatternGroups:
+    """At most `most`, dearest first, what costs nothing left out; of callers in `service`.
 
     Serial fan-outs come last: nobody knows whether one of their calls needs another's answer.
     """
     spans = forest.spans
+    asked = np.array([service in (None, one.name) for one in spans.services], np.bool_)
     at = np.flatnonzero(found.saved_ns > 0)
+    at = at[asked[spans.service[found.caller[at]]]]
     if not len(at):
-        return []
+        return PatternGroups([], 0)
     caller, callee = found.caller[at], found.callee[at]
     is_one_call = found.kind[at] != SERIAL_FAN_OUT  # a fan-out is told apart by its caller alone
     keys = (
@@ -54,9 +70,16 @@ def group_patterns(
     )
     order = order_by(*keys, ties=(-found.saved_ns[at], at))
     first = run_starts(*(key[order] for key in keys))
-    groups = [_group(forest, found, at[part]) for part in np.split(order, first[1:])]
-    groups.sort(key=lambda one: (one.kind == SERIAL_FAN_OUT, -one.saved_ns, one.kind, one.caller))
-    return groups
+    stop = np.append(first[1:], len(order))
+    saved = np.add.reduceat(found.saved_ns[at[order]], first)
+    heads = at[order[first]]
+    ranked = np.lexsort(
+        (found.caller[heads], found.kind[heads], -saved, found.kind[heads] == SERIAL_FAN_OUT)
+    )
+    groups = [
+        _group(forest, found, at[order[first[one] : stop[one]]]) for one in ranked[:most].tolist()
+    ]
+    return PatternGroups(groups, len(first))
 
 
 def _group(forest: Forest, found: Patterns, member: Rows) -> PatternGroup:

@@ -19,7 +19,7 @@ from tracer.columns.ids import span_id_text, trace_id_text
 from tracer.columns.schema import SPAN_KINDS
 from tracer.columns.targets import DATABASE, QUEUE
 
-MOST_PATTERNS: Final = 20
+MOST_IN_GRAPH: Final = 5_000  # edges that cycles and chains are looked for among
 LEAST_FOR_P95: Final = 72  # below, a p95 has no upper bound
 MOST_STATEMENT: Final = 120
 
@@ -63,14 +63,10 @@ def dependencies_document(
     listed = sorted(flows, key=lambda edge: (-flows[edge].calls, edge))
     shown = listed[:limit]
     nodes = sorted({node for edge in shown for node in edge})
-    calls = {edge: round(flows[edge].calls) for edge in listed}
+    incoming = _incoming(flows)
+    main = listed[:MOST_IN_GRAPH]
     spent = _spent(sample)
-    chain = (
-        heaviest_chain({edge: spent.get(edge, 0) for edge in listed})
-        if any(spent.get(edge, 0) for edge in listed)
-        else []
-    )
-    longest = heaviest_chain(dict.fromkeys(listed, 1)) if listed else []
+    cost = {edge: spent[edge] for edge in main if spent.get(edge)}
     return {
         "schema": "tracer.dependencies/1",
         "as_of": as_of,
@@ -83,15 +79,19 @@ def dependencies_document(
                 "exact": traces[0] == traces[1],
             },
         },
-        "nodes": [_node(node, flows) for node in nodes],
+        "nodes": [_node(node, incoming) for node in nodes],
         "edges": [_edge(edge, flows[edge], sample, seconds) for edge in shown],
         "patterns": _patterns(sample, service),
-        "cycles": [[node_id(node) for node in group] for group in cycles(calls)],
-        "longest_chain": [node_id(node) for node in longest],
-        "costliest_chain": [node_id(node) for node in chain],
+        "cycles": [[node_id(node) for node in group] for group in cycles(main)],
+        "longest_chain": _ids(heaviest_chain(dict.fromkeys(main, 1))),
+        "costliest_chain": _ids(heaviest_chain(cost)),
         "quality": _quality(flows, sample, traces),
         "reproduce": reproduce,
     }
+
+
+def _ids(nodes: list[Node]) -> list[str]:
+    return [node_id(node) for node in nodes]
 
 
 def node_id(node: Node) -> str:
@@ -99,10 +99,17 @@ def node_id(node: Node) -> str:
     return f"{node.kind}:{'/'.join(part for part in node.identity if part)}"
 
 
-def _node(node: Node, flows: Mapping[Edge, Flow]) -> Document:
-    incoming = [flow for edge, flow in flows.items() if edge.drain == node]
-    calls = sum(flow.calls for flow in incoming)
-    failed = sum(flow.failed for flow in incoming)
+def _incoming(flows: Mapping[Edge, Flow]) -> dict[Node, tuple[float, float]]:
+    """Calls and failed ones by who answers."""
+    sums: dict[Node, tuple[float, float]] = {}
+    for edge, flow in flows.items():
+        calls, failed = sums.get(edge.drain, (0.0, 0.0))
+        sums[edge.drain] = calls + flow.calls, failed + flow.failed
+    return sums
+
+
+def _node(node: Node, incoming: Mapping[Node, tuple[float, float]]) -> Document:
+    calls, failed = incoming.get(node, (0.0, 0.0))
     return {
         "id": node_id(node),
         "kind": node.kind,
@@ -151,7 +158,7 @@ def _measured(edge: Edge, sample: Sample | None) -> Document:
         return nothing
     found, forest = sample.edge_calls, sample.forest
     at = found.edges.index(edge)
-    rows = np.flatnonzero(found.edge == at)
+    rows = np.flatnonzero(found.edge == at)  # never empty
     client, server = found.client_ns[rows], found.server_ns[rows]
     pair = (client >= 0) & (server >= 0)
     spans = forest.spans
@@ -189,15 +196,10 @@ def _quantiles(values: NDArray[np.int64]) -> Document | None:
 def _patterns(sample: Sample | None, service: str | None) -> Document:
     if sample is None:
         return {"total": {"value": 0, "exact": True}, "items": []}
-    spans = sample.forest.spans
-    groups = [
-        one
-        for one in group_patterns(sample.forest, sample.patterns, sample.statement)
-        if service is None or spans.services[spans.service[one.caller]].name == service
-    ]
+    found = group_patterns(sample.forest, sample.patterns, sample.statement, service=service)
     return {
-        "total": {"value": len(groups), "exact": True},
-        "items": [_pattern(sample, one) for one in groups[:MOST_PATTERNS]],
+        "total": {"value": found.total, "exact": True},
+        "items": [_pattern(sample, one) for one in found.groups],
     }
 
 

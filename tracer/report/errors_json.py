@@ -17,7 +17,6 @@ from tracer.units import rfc3339
 
 MOST_OF_TRACE: Final = 20  # origins listed by trace
 MOST_CHAIN: Final = 20  # spans listed of a chain: the lower half, then the upper
-MOST_GROUPS: Final = 20
 
 Document = dict[str, Any]
 
@@ -35,14 +34,12 @@ def with_errors(document: Mapping[str, Any], forest: Forest, found: Errors) -> D
     }
 
 
-def group_documents(
-    forest: Forest, found: Errors, groups: list[ErrorGroup], *, most: int = MOST_GROUPS
-) -> list[Document]:
-    """The first `most` groups. `service_spans` and `operation_spans` count those of the forest."""
+def group_documents(forest: Forest, found: Errors, groups: list[ErrorGroup]) -> list[Document]:
+    """The groups. `service_spans` and `operation_spans` count those of the forest."""
     spans = forest.spans
     of_service = np.bincount(spans.service, minlength=len(spans.services))
     documents = []
-    for group in groups[:most]:
+    for group in groups:
         same = (
             (spans.service == spans.service[group.row])
             & (spans.operation == spans.operation[group.row])

@@ -11,10 +11,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from tracer.analysis.error_groups import ErrorGroup, group_errors
-from tracer.analysis.errors import Errors, errors
+from tracer.analysis.error_groups import group_errors
+from tracer.analysis.errors import errors
 from tracer.analysis.failures import failures
-from tracer.analysis.forest import Forest
 from tracer.analysis.tree import build
 from tracer.columns.spans import SpanColumns
 from tracer.report.errors_json import group_documents
@@ -27,7 +26,7 @@ from tracer.store.activity import read_bounds, read_spans
 from tracer.units import rfc3339
 
 JUDGED: Final = 2_000  # traces with errors whose spans are read; more are sampled by their id
-SPANS_READ: Final = 400_000  # of those traces together
+SPANS_READ: Final = 200_000  # of those traces together
 SPANS_LOOKED_AT: Final = 5_000_000  # in the window; beyond, the status alone tells who failed
 OPERATION = (*IDENTITY, "Operation", "SpanKind")
 
@@ -56,13 +55,20 @@ def error_groups(context: Context, query: ErrorQuery) -> dict[str, Any]:
     """Document `tracer.errors/1`: at most `limit` groups, most origins first."""
     read = _read(context, query)
     rows: list[dict[str, Any]] = []
-    groups: list[ErrorGroup] = []
+    total = 0
     root_missing = 0
     if read.spans is not None:
         forest = build(read.spans)
         found = errors(forest, failures(_symptoms(context, read)))
-        groups = _asked(forest, found, query)
-        rows = group_documents(forest, found, groups, most=query.limit)
+        groups = group_errors(
+            forest,
+            found,
+            (query.window.start_ns, query.window.end_ns),
+            service=query.service,
+            most=query.limit,
+        )
+        total = groups.total
+        rows = group_documents(forest, found, groups.groups)
         _add_calls(context, query.window, rows)
         _add_stacks(context, read, rows)
         root_missing = int((forest.spans.parent_span_id[forest.main_root] != 0).sum())
@@ -72,7 +78,7 @@ def error_groups(context: Context, query: ErrorQuery) -> dict[str, Any]:
         "as_of": rfc3339(context.now_ns()),
         "window": query.window.document(),
         "service": query.service,
-        "total": {"value": len(groups), "exact": scale == 1.0},
+        "total": {"value": total, "exact": scale == 1.0},
         "errors": [
             {**row, "estimated_count": round(row["estimated_count"] * scale)} for row in rows
         ],
@@ -128,14 +134,6 @@ def _symptoms(context: Context, read: _Found) -> Any:
         end_ns=read.bounds[1],
         limit=SPANS_READ,
     )
-
-
-def _asked(forest: Forest, found: Errors, query: ErrorQuery) -> list[ErrorGroup]:
-    groups = group_errors(forest, found, (query.window.start_ns, query.window.end_ns))
-    if query.service is None:
-        return groups
-    names = [identity.name for identity in forest.spans.services]
-    return [one for one in groups if names[forest.spans.service[one.row]] == query.service]
 
 
 def _add_calls(context: Context, window: Window, rows: list[dict[str, Any]]) -> None:

@@ -21,12 +21,12 @@ def errors_in(report: AnalysisReport, records: SpanRecords) -> Errors:
 def add_errors(document: dict[str, Any], report: AnalysisReport, found: Errors) -> dict[str, Any]:
     """`tracer.analysis/1` with the errors of each trace, and of all of them together."""
     forest = report.analysis.forest
-    groups = group_errors(forest, found)
+    found_groups = group_errors(forest, found)
     return {
         **with_errors(document, forest, found),
         "errors": {
             "failed_spans": len(found.propagation),
-            "total": {"value": len(groups), "exact": True},
-            "items": group_documents(forest, found, groups),
+            "total": {"value": found_groups.total, "exact": True},
+            "items": group_documents(forest, found, found_groups.groups),
         },
     }
