@@ -192,3 +192,16 @@ def test_names_cannot_leave_their_quotes_in_the_picture(context: Context) -> Non
     document = ask(context)
     document["nodes"][0]["name"] = 'a"; b \\ \x1b[31mred'
     assert 'label="a\\"; b \\\\ red"' in dependencies_dot(document)
+
+
+def test_where_spans_are_gone_the_counts_between_services_remain() -> None:
+    with fresh_engine() as engine:
+        context = context_with(engine, [s for n in range(1, 4) for s in order(n)])
+        engine.command("TRUNCATE TABLE otel_traces")
+        document = ask(context)
+        (only,) = document["edges"]
+        assert (only["caller"], only["callee"], only["calls"]["value"]) == ("web", "pay", 3)
+        assert (only["client"], only["server"], only["critical_share"]) == (None, None, None)
+        assert document["quality"]["spans_read"] == 0
+        assert document["quality"]["edges_not_in_the_sample"] == 1
+        assert "1 edge not among them" in dependencies_text(document, width=120, colour=False)

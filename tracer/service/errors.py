@@ -27,7 +27,7 @@ from tracer.units import rfc3339
 
 JUDGED: Final = 2_000  # traces with errors whose spans are read; more are sampled by their id
 SPANS_READ: Final = 200_000  # of those traces together
-SPANS_LOOKED_AT: Final = 5_000_000  # in the window; beyond, the status alone tells who failed
+SPANS_LOOKED_AT: Final = 2_000_000  # in the window; beyond, the status alone tells who failed
 OPERATION = (*IDENTITY, "Operation", "SpanKind")
 
 
