@@ -54,7 +54,10 @@ def _parts(document: Document) -> Iterator[RenderableType]:
     edges = document["edges"]
     yield plain(f"Dependencies, {fig.moments(document['window'])}", STRONG)
     if not edges:
-        yield plain("No calls were seen in this range; widen it with --since or --start and --end")
+        whose = f" of {document['service']}" if document["service"] else ""
+        yield plain(
+            f"No calls{whose} were seen in this range; widen it with --since or --start and --end"
+        )
         return
     nodes = {node["id"]: node for node in document["nodes"]}
     yield plain(fig.cut(len(edges), document["total"]["edges"]["value"], "edge").capitalize())
