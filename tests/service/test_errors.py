@@ -79,6 +79,7 @@ def test_errors_are_counted_where_they_began(context: Context) -> None:
     assert bank["count"] == bank["trace_count"] == bank["estimated_count"] == FAILED + RETRIED
     assert (bank["outcomes"]["unhandled"], bank["outcomes"]["retried"]) == (FAILED, RETRIED)
     assert (bank["operation_spans"], bank["service_spans"]) == (99, 99)
+    assert bank["share_of_operation"] == bank["share_of_service"] == (FAILED + RETRIED) / 99
     assert bank["first_seen_ns"] == EPOCH + SECOND + 11 * MS
     assert [one["operation"] for one in bank["reaches"]] == ["GET /", "POST /pay"]
     assert bank["stacktrace"] == "Traceback\n  in ledger"

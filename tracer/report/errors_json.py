@@ -35,7 +35,7 @@ def with_errors(document: Mapping[str, Any], forest: Forest, found: Errors) -> D
 
 
 def group_documents(forest: Forest, found: Errors, groups: list[ErrorGroup]) -> list[Document]:
-    """The groups. `service_spans` and `operation_spans` count those of the forest."""
+    """The groups, with their shares of the spans in the forest."""
     spans = forest.spans
     of_service = np.bincount(spans.service, minlength=len(spans.services))
     documents = []
@@ -46,13 +46,33 @@ def group_documents(forest: Forest, found: Errors, groups: list[ErrorGroup]) -> 
             & (spans.kind == spans.kind[group.row])
         )
         documents.append(
-            {
-                **_group(forest, found, group),
-                "service_spans": int(of_service[spans.service[group.row]]),
-                "operation_spans": int(same.sum()),
-            }
+            with_shares(
+                _group(forest, found, group),
+                operation_spans=int(same.sum()),
+                service_spans=int(of_service[spans.service[group.row]]),
+            )
         )
     return documents
+
+
+def with_shares(
+    group: Document, *, operation_spans: int, service_spans: int, scale: float = 1.0
+) -> Document:
+    """The group with its share of its operation's spans, and of its service's.
+
+    `scale`: how many times more traces with errors there are than were read.
+    """
+
+    def share(of: int) -> float | None:
+        return min(1.0, group["count"] * scale / of) if of else None
+
+    return {
+        **group,
+        "operation_spans": operation_spans,
+        "share_of_operation": share(operation_spans),
+        "service_spans": service_spans,
+        "share_of_service": share(service_spans),
+    }
 
 
 def _group(forest: Forest, found: Errors, group: ErrorGroup) -> Document:

@@ -90,12 +90,11 @@ def groups_table(found: Sequence[Document], of: int) -> Iterator[RenderableType]
 
 def _group(one: Document) -> list[object]:
     unhandled = one["outcomes"]["unhandled"]
-    share = one["count"] / one["operation_spans"] if one["operation_spans"] else None
     return [
         f"{one['service']} {one['operation']}",
         plain(_says(one), BAD if unhandled else ""),
         fig.count(one["count"]),
-        fig.percent(min(share, 1.0) if share is not None else None),
+        fig.percent(one["share_of_operation"]),
         fig.count(one["trace_count"]),
         fig.count(unhandled),
         fig.clock(one["last_seen"]),

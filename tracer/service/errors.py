@@ -16,7 +16,7 @@ from tracer.analysis.errors import errors
 from tracer.analysis.failures import failures
 from tracer.analysis.tree import build
 from tracer.columns.spans import SpanColumns
-from tracer.report.errors_json import group_documents
+from tracer.report.errors_json import group_documents, with_shares
 from tracer.service.catalog import IDENTITY
 from tracer.service.context import Context, Window
 from tracer.service.histogram_rows import read_grouped
@@ -54,6 +54,7 @@ class _Found:
 def error_groups(context: Context, query: ErrorQuery) -> dict[str, Any]:
     """Document `tracer.errors/1`: at most `limit` groups, most origins first."""
     read = _read(context, query)
+    scale = read.of / max(1, len(read.trace_ids))  # to all traces with errors
     rows: list[dict[str, Any]] = []
     total = 0
     root_missing = 0
@@ -69,19 +70,16 @@ def error_groups(context: Context, query: ErrorQuery) -> dict[str, Any]:
         )
         total = groups.total
         rows = group_documents(forest, found, groups.groups)
-        _add_calls(context, query.window, rows)
+        rows = _shared_out(context, query.window, rows, scale)
         _add_stacks(context, read, rows)
         root_missing = int((forest.spans.parent_span_id[forest.main_root] != 0).sum())
-    scale = read.of / len(read.trace_ids) if read.trace_ids else 1.0
     return {
         "schema": "tracer.errors/1",
         "as_of": rfc3339(context.now_ns()),
         "window": query.window.document(),
         "service": query.service,
-        "total": {"value": total, "exact": scale == 1.0},
-        "errors": [
-            {**row, "estimated_count": round(row["estimated_count"] * scale)} for row in rows
-        ],
+        "total": {"value": total, "exact": len(read.trace_ids) == read.of},
+        "errors": rows,
         "quality": {
             "roots": rollups.count_traces(
                 context.engine, rollups.Window(query.window.start_ns, query.window.end_ns)
@@ -136,18 +134,28 @@ def _symptoms(context: Context, read: _Found) -> Any:
     )
 
 
-def _add_calls(context: Context, window: Window, rows: list[dict[str, Any]]) -> None:
-    """All spans of the window in place of those that were read, and what share of them failed."""
+def _shared_out(
+    context: Context, window: Window, rows: list[dict[str, Any]], scale: float
+) -> list[dict[str, Any]]:
+    """The groups with their shares of all spans in the window, not of those that were read."""
     grouped = read_grouped(context, window, OPERATION)
     by_operation = dict(zip(grouped.keys, grouped.spans, strict=True))
     by_service: dict[tuple[str, ...], float] = {}
     for key, spans in by_operation.items():
         by_service[key[:4]] = by_service.get(key[:4], 0.0) + spans
+    shared = []
     for row in rows:
         identity = (row["service"], row["namespace"], row["environment"], row["tenant"])
         operation = (*identity, row["operation"], row["kind"].capitalize())
-        row["operation_spans"] = round(by_operation.get(operation, 0.0))
-        row["service_spans"] = round(by_service.get(identity, 0.0))
+        shared.append(
+            with_shares(
+                {**row, "estimated_count": round(row["estimated_count"] * scale)},
+                operation_spans=round(by_operation.get(operation, 0.0)),
+                service_spans=round(by_service.get(identity, 0.0)),
+                scale=scale,
+            )
+        )
+    return shared
 
 
 def _add_stacks(context: Context, read: _Found, rows: list[dict[str, Any]]) -> None:
