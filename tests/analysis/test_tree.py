@@ -88,6 +88,7 @@ def test_cycles_are_cut_at_their_earliest_span() -> None:
     expected = {"root": None, "b": None, "c": "b", "a": "c", "below": "c", "self": None}
     assert parents(forest) == expected
     assert flagged(forest, SpanFlag.CYCLE) == {"b", "self"}
+    assert flagged(forest, SpanFlag.SELF_PARENT) == {"self"}
 
 
 def test_a_cycle_of_equal_starts_is_cut_at_the_lowest_id() -> None:
@@ -178,6 +179,7 @@ def test_spans_are_held_against_their_parent() -> None:
     assert flagged(forest, SpanFlag.STARTS_BEFORE_PARENT) == {"early", "away"}
     assert flagged(forest, SpanFlag.OFF_PATH) == {"away"}
     assert flagged(forest, SpanFlag.ENDS_BEFORE_START) == {"back"}
+    assert flagged(forest, SpanFlag.INSTANT) == {"back"}
 
 
 def test_copies_become_one_that_ends_last() -> None:
@@ -328,8 +330,11 @@ def test_order_and_repetition_change_only_the_count_of_copies(
 def test_building_again_changes_nothing(spans: SpanColumns) -> None:
     once = build(spans)
     twice = build(once.spans)
-    np.testing.assert_array_equal(once.parent_row, twice.parent_row)
-    np.testing.assert_array_equal(once.roots, twice.roots)
+    for field in fields(Forest):
+        if field.name not in ("spans", "flags", "duplicate_count"):
+            np.testing.assert_array_equal(getattr(once, field.name), getattr(twice, field.name))
+    repaired = np.uint16(SpanFlag.ENDS_BEFORE_START | SpanFlag.DUPLICATE)
+    np.testing.assert_array_equal(once.flags & ~repaired, twice.flags)
 
 
 def test_no_spans_no_trees() -> None:

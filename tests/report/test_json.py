@@ -59,9 +59,20 @@ def test_the_contract() -> None:
         "off_path": 0,
         "ends_before_start": 0,
         "cycles": 0,
+        "self_parents": 0,
         "shared_ids": 0,
+        "short_trace_ids": 0,
         "asynchronous": 0,
+        "retries": 0,
+        "instants": 1,
         "dropped": 0,
+        "parents_missing": {
+            "truncated_id": 0,
+            "late": 0,
+            "sampled_out": 0,
+            "not_instrumented": 0,
+            "unknown": 1,
+        },
     }
 
 
@@ -91,6 +102,7 @@ def test_fragments_have_paths_of_their_own() -> None:
     assert fragments["total"] == {"value": 1, "exact": True}
     (lost,) = fragments["items"]
     assert (lost["why"], lost["offset_ns"], lost["span_count"]) == ("orphan", 3 * MS, 2)
+    assert lost["parent_missing"] == "unknown"
     assert [section["duration_ns"] for section in lost["critical_path"]] == [2 * MS]
 
 

@@ -14,6 +14,7 @@ A line is a span: `service/operation`, or one word for both, then in any order
     id:7      its span id (else the number of the line, from 1, in its trace)
     under:7   its parent's span id (else from the indent)
     ends:3    received with this end, before its start
+    weight:4  stands for so many spans (else 1; 0 is unknown)
 
 A blank line begins the next trace. Trace ids are 1, 2, 3, ... in the low half.
 """
@@ -110,6 +111,7 @@ def _trace(block: list[str], trace: int, unit_ns: int) -> list[tuple[Line, list[
             kind=next((KINDS.index(word) for word in words if word in KINDS), 0),
             failed="!" in words,
             sends="sends" in words,
+            weight=float(told.get("weight", 1)),
         )
         drawn.append((drawn_line, _runs(bar, unit_ns)))
     return drawn

@@ -28,9 +28,14 @@ class Analysis:
     facts: TraceFacts
 
 
-def analyse(spans: SpanColumns, *, tolerance_ns: int | None = None) -> Analysis:
-    """Tree, self time, critical path, call paths and facts. Order of `spans` changes nothing."""
-    forest = build(spans)
+def analyse(
+    spans: SpanColumns, *, tolerance_ns: int | None = None, short_ids: bool = False
+) -> Analysis:
+    """Tree, self time, critical path, call paths and facts. Order of `spans` changes nothing.
+
+    `short_ids`: see `parents.join`; only for batches that hold whole traces under any id.
+    """
+    forest = build(spans, short_ids=short_ids)
     self_ns = self_time(forest)
     sections = critical_path(forest, tolerance_ns=tolerance_ns)
     paths = call_paths(forest)

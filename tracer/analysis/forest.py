@@ -25,6 +25,11 @@ class SpanFlag(IntFlag):
     ASYNC_ROOT = 64  # has a caller that does not wait for it: a fragment of its own
     SHARED_ID = 128  # another span of the trace bears the same id
     OFF_PATH = 256  # took time, but none of it while its parent ran
+    SELF_PARENT = 512  # a cycle of one: named itself as its parent
+    RETRY = 1024  # the same call of the same parent failed before it started
+    SHORT_TRACE_ID = 2048  # came with the lower half of its trace id only
+    INSTANT = 4096  # took no time: owns nothing
+    SKEW_CORRECTED = 8192  # its times were shifted: the clock of its host was off
 
 
 @dataclass(frozen=True)

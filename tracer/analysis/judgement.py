@@ -34,10 +34,14 @@ class AnalysisReport:
 
 
 def judge(
-    spans: SpanColumns, *, baselines: Baselines | None = None, tolerance_ns: int | None = None
+    spans: SpanColumns,
+    *,
+    baselines: Baselines | None = None,
+    tolerance_ns: int | None = None,
+    short_ids: bool = False,
 ) -> AnalysisReport:
     """Analyse and rank. Without `baselines` every trace is judged by the others of the batch."""
-    analysis = analyse(spans, tolerance_ns=tolerance_ns)
+    analysis = analyse(spans, tolerance_ns=tolerance_ns, short_ids=short_ids)
     forest, facts = analysis.forest, analysis.facts
     critical = critical_ns(analysis.sections, len(forest))
     standing = _representatives(analysis, critical)

@@ -54,7 +54,7 @@ def command(
     said = remarks(found)
     for remark in said:
         note(remark)
-    report = analyze(found.records, tolerance_ns=tolerance)
+    report = analyze(found.records, tolerance_ns=tolerance, short_ids=True)
     document: dict[str, Any] = analysis_document(
         report,
         reproduce=_reproduce(files, form, overlap_tolerance),

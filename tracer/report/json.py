@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tracer.analysis.critical_path import TOLERANCE_MOST_NS, TOLERANCE_SHARE
 from tracer.analysis.deviation import DEPTHS
@@ -20,25 +19,20 @@ from tracer.analysis.forest import Forest, SpanFlag
 from tracer.analysis.judgement import AnalysisReport
 from tracer.analysis.rank import MIN_TRACES, REASONS, ROLES
 from tracer.columns.ids import span_id_text, trace_id_text
-from tracer.columns.spans import STATUS_ERROR
 from tracer.report.outline import outline
+from tracer.report.quality import (
+    ORPHAN_REASONS,
+    TraceCounts,
+    count_by_trace,
+    total_quality,
+    trace_quality,
+)
 from tracer.units import NS_PER_S, rfc3339
 
 SCHEMA: Final = "tracer.analysis/1"
 MOST_FRAGMENTS: Final = 20  # listed by trace; the rest is counted
 MOST_OUTLINES: Final = 20
 MOST_COMMON: Final = 20
-
-_QUALITY: Final = {
-    "orphans": SpanFlag.ORPHAN,
-    "overruns": SpanFlag.OVERRUNS_PARENT,
-    "starts_before_parent": SpanFlag.STARTS_BEFORE_PARENT,
-    "off_path": SpanFlag.OFF_PATH,
-    "ends_before_start": SpanFlag.ENDS_BEFORE_START,
-    "cycles": SpanFlag.CYCLE,
-    "shared_ids": SpanFlag.SHARED_ID,
-    "asynchronous": SpanFlag.ASYNC_ROOT,
-}
 
 
 def analysis_document(
@@ -55,7 +49,7 @@ def analysis_document(
     forest, facts = report.analysis.forest, report.analysis.facts
     main = np.flatnonzero(facts.is_main)
     order = np.lexsort((np.arange(len(main)), -facts.duration_ns[main]))
-    counts = _by_trace(forest)
+    counts = count_by_trace(forest)
     by_root = np.searchsorted(report.bottlenecks.root, np.arange(len(facts) + 1)).tolist()
     traces = [
         _trace(report, int(rank), counts, by_root, outlined=place < most_outlines)
@@ -68,7 +62,7 @@ def analysis_document(
         "trace_count": len(traces),
         "span_count": len(forest),
         "bottlenecks": _common(report),
-        "quality": _totals(traces),
+        "quality": total_quality(traces),
         "traces": traces,
         "reproduce": reproduce,
     }
@@ -89,29 +83,10 @@ def _baseline(report: AnalysisReport, window: Mapping[str, Any] | None) -> dict[
     return {"kind": kind, "min_traces": MIN_TRACES, **(window or {})}
 
 
-def _by_trace(forest: Forest) -> dict[str, list[int]]:
-    """Counts that belong to whole traces, in the order of traces."""
-    traces = len(forest.main_root)
-
-    def count(mask: NDArray[np.bool_]) -> list[int]:
-        return [*np.bincount(forest.trace_row[mask], minlength=traces).tolist()]
-
-    pair = np.unique(forest.trace_row * max(1, len(forest.spans.services)) + forest.spans.service)
-    service_of = np.bincount(pair // max(1, len(forest.spans.services)), minlength=traces)
-    return {
-        "duplicates": forest.duplicate_count.tolist(),
-        "dropped": count(forest.spans.dropped),
-        "errors": count(forest.spans.status == STATUS_ERROR),
-        "services": service_of.tolist(),
-        "fragments": np.bincount(forest.trace_row[forest.roots], minlength=traces).tolist(),
-        **{name: count(forest.has(flag)) for name, flag in _QUALITY.items()},
-    }
-
-
 def _trace(
     report: AnalysisReport,
     rank: int,
-    counts: Mapping[str, list[int]],
+    counts: TraceCounts,
     by_root: list[int],
     *,
     outlined: bool,
@@ -131,18 +106,16 @@ def _trace(
         "duration_ns": end_ns - start_ns,
         "failed": bool(facts.failed[rank]),
         "span_count": stop - first,
-        "service_count": counts["services"][trace],
-        "error_count": counts["errors"][trace],
+        "service_count": counts.services[trace],
+        "error_count": counts.errors[trace],
         "critical_path": _sections(report, rank),
         "bottlenecks": [
             _bottleneck(report, row) for row in range(by_root[rank], by_root[rank + 1])
         ],
-        "fragments": _fragments(report, rank, counts["fragments"][trace], by_root),
+        "fragments": _fragments(report, rank, counts, by_root),
         "quality": {
             "root_missing": bool(facts.root_missing[rank]),
-            "duplicates": counts["duplicates"][trace],
-            "dropped": counts["dropped"][trace],
-            **{name: counts[name][trace] for name in _QUALITY},
+            **trace_quality(counts, trace),
         },
         "outline": outline(report, trace) if outlined else None,
     }
@@ -208,9 +181,12 @@ def _bottleneck(report: AnalysisReport, row: int) -> dict[str, Any]:
     }
 
 
-def _fragments(report: AnalysisReport, main: int, count: int, by_root: list[int]) -> dict[str, Any]:
+def _fragments(
+    report: AnalysisReport, main: int, counts: TraceCounts, by_root: list[int]
+) -> dict[str, Any]:
     """The other roots of a trace, each with a path of its own: the main root comes first."""
     forest, facts = report.analysis.forest, report.analysis.facts
+    count = counts.fragments[int(forest.trace_row[forest.roots[main]])]
     ranks = range(main + 1, main + min(count, 1 + MOST_FRAGMENTS))
     return {
         "total": {"value": count - 1, "exact": True},
@@ -218,6 +194,7 @@ def _fragments(report: AnalysisReport, main: int, count: int, by_root: list[int]
             {
                 "root": _span(forest, int(forest.roots[rank])),
                 "why": _why(forest, int(forest.roots[rank])),
+                "parent_missing": ORPHAN_REASONS[int(counts.orphan_reason[forest.roots[rank]])],
                 "start_ns": int(facts.start_ns[rank]),
                 "start": _moment(int(facts.start_ns[rank])),
                 "offset_ns": int(facts.start_ns[rank] - facts.start_ns[main]),
@@ -268,17 +245,6 @@ def _common(report: AnalysisReport) -> dict[str, Any]:
             }
         )
     return {"total": {"value": len(common), "exact": True}, "items": items}
-
-
-def _totals(traces: list[dict[str, Any]]) -> dict[str, Any]:
-    """How many traces have each flaw."""
-    return {
-        "traces": len(traces),
-        **{
-            f"with_{name}": sum(bool(trace["quality"][name]) for trace in traces)
-            for name in ("root_missing", "duplicates", "dropped", *_QUALITY)
-        },
-    }
 
 
 def _number(value: float, digits: int | None = None) -> float | int | None:

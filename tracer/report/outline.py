@@ -21,6 +21,9 @@ MOST_ROWS: Final = 40
 _PATH_ROWS: Final = 30  # of them at most for the critical path
 _CLIMB: Final = 10_000  # levels looked up for a caller that is shown
 _REPEATED: Final = 4  # so many leaves are one line
+# Told of a line. An instant is drawn as one, and that copies came changes nothing about a span.
+TOLD: Final = tuple(flag for flag in SpanFlag if flag not in (SpanFlag.INSTANT, SpanFlag.DUPLICATE))
+_TELLING: Final = np.uint16(sum(TOLD) & ~SpanFlag.RETRY)  # leaves that differ in these stay apart
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def _lines(forest: Forest, trace: int) -> _Lines:
             spans.operation[first:stop],
             spans.kind[first:stop],
             spans.status[first:stop],
-            forest.flags[first:stop],
+            forest.flags[first:stop] & _TELLING,
         ]
     ).astype(np.int64)
     group, count = np.unique(key, axis=0, return_inverse=True, return_counts=True)[1:]
@@ -140,5 +143,5 @@ def _line(
         "self_ns": int(report.analysis.self_ns[members].sum()),
         "critical_ns": int(report.critical_ns[members].sum()),
         "failed": bool(spans.status[row] == STATUS_ERROR),
-        "flags": [str(flag.name).lower() for flag in SpanFlag if int(forest.flags[row]) & flag],
+        "flags": [str(flag.name).lower() for flag in TOLD if int(forest.flags[row]) & flag],
     }

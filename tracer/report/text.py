@@ -41,11 +41,23 @@ FLAWS: Final = {  # of one span, of several
     ),
     "ends_before_start": ("span that ends before it starts", "spans that end before they start"),
     "cycles": ("cycle cut", "cycles cut"),
+    "self_parents": (
+        "span that names itself as its parent",
+        "spans that name themselves as their parent",
+    ),
+    "short_trace_ids": ("span with half of its trace id", "spans with half of their trace id"),
     "shared_ids": ("span with a shared id", "spans with a shared id"),
     "dropped": (
         "span that lost attributes, events or links",
         "spans that lost attributes, events or links",
     ),
+}
+PARENTS_MISSING: Final = {
+    "truncated_id": "named by an id that was cut or rounded",
+    "late": "late, unfinished or lost",
+    "sampled_out": "sampled out",
+    "not_instrumented": "not instrumented",
+    "unknown": "for a reason the data does not tell",
 }
 
 
@@ -175,8 +187,19 @@ def _quality(quality: Document) -> Iterator[RenderableType]:
     flaws = ["the root is missing"] if quality["root_missing"] else []
     flaws += [
         f"{fig.count(quality[name])} {one if quality[name] == 1 else several}"
+        + (_reasons(quality["parents_missing"]) if name == "orphans" else "")
         for name, (one, several) in FLAWS.items()
         if quality[name]
     ]
     if flaws:
         yield plain(f"Quality: {'; '.join(flaws)}.", DIM)
+
+
+def _reasons(parents_missing: Mapping[str, int]) -> str:
+    """Why parents are missing, where that can be told of any."""
+    told = [
+        f"{fig.count(parents_missing[name])} {words}"
+        for name, words in PARENTS_MISSING.items()
+        if parents_missing[name]
+    ]
+    return "" if parents_missing["unknown"] and len(told) == 1 else f" ({', '.join(told)})"

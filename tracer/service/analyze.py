@@ -15,13 +15,16 @@ def analyze(
     *,
     baselines: Baselines | None = None,
     tolerance_ns: int | None = None,
+    short_ids: bool = False,
 ) -> AnalysisReport:
     """Critical paths, and what stands out against `baselines` (without: against each other).
 
-    Order of spans changes nothing. `tolerance_ns` None: 1 % of the parent, at most 1 ms. Raises
-    BadQuery on a negative tolerance and BadInput on ids that are not hex.
+    Order of spans changes nothing. `tolerance_ns` None: 1 % of the parent, at most 1 ms.
+    `short_ids`: traces under half an id join those under the whole one (for files: what is read
+    by its id is whole under it). Raises BadQuery on a negative tolerance and BadInput on ids that
+    are not hex.
     """
     if tolerance_ns is not None and tolerance_ns < 0:
         raise BadQuery(f"overlap tolerance {tolerance_ns} ns is negative; use 0 or more")
     columns = columns_from_records(spans) if isinstance(spans, SpanRecords) else spans
-    return judge(columns, baselines=baselines, tolerance_ns=tolerance_ns)
+    return judge(columns, baselines=baselines, tolerance_ns=tolerance_ns, short_ids=short_ids)
