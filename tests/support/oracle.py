@@ -111,3 +111,36 @@ def critical_path(spans: SpanColumns, tolerance_ns: int | None = None) -> set[Se
     for root in trees.roots:
         walk(root, *trees.interval[root])
     return sections
+
+
+def inclusive_walk(spans: SpanColumns) -> set[Section]:
+    """The walk that other tools describe: first cut children to their parents, then go back.
+
+    From the end of a span the child that ends last at or before the cursor takes over, whole.
+    """
+    trees = Trees(spans)
+    cut: dict[Key, tuple[int, int]] = {}
+    waiting = list(trees.roots)
+    for key in waiting:
+        start, end = trees.interval[key]
+        above = trees.parent[key]
+        if above is not None:
+            start, end = max(start, cut[above][0]), min(end, cut[above][1])
+        if above is None or start < end:  # what is cut to nothing takes its children along
+            cut[key] = start, end
+            waiting += trees.children[key]
+    sections: set[Section] = set()
+    open_spans = [root for root in trees.roots]
+    while open_spans:
+        key = open_spans.pop()
+        start, cursor = cut[key]
+        there = [child for child in trees.children[key] if child in cut]
+        while before := [c for c in there if cut[c][1] <= cursor and cut[c][0] < cursor]:
+            last = min(before, key=lambda c: (-cut[c][1], cut[c][0], c))
+            if cut[last][1] < cursor:
+                sections.add((*key, cut[last][1], cursor))
+            open_spans.append(last)
+            cursor = cut[last][0]
+        if start < cursor:
+            sections.add((*key, start, cursor))
+    return sections

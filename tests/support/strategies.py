@@ -56,3 +56,36 @@ def wide_trees(draw: st.DrawFn) -> SpanColumns:
             )
         )
     return columns(made)
+
+
+@st.composite
+def knots(draw: st.DrawFn) -> SpanColumns:
+    """One trace of touching, equal, overrunning and empty spans; no two ids alike.
+
+    Times come from a handful of moments, so nearly every edge meets another. Shapes: whatever, a
+    chain, a fan, and a fan at the end of a chain.
+    """
+    count = draw(st.integers(1, 24))
+    moments = sorted(draw(st.sets(st.integers(0, 60), min_size=2, max_size=7)))
+    shape = draw(st.sampled_from(("tree", "chain", "fan", "broom")))
+    lines_drawn = []
+    for span_id in range(1, count + 1):
+        if shape == "chain" or (shape == "broom" and span_id <= count // 2):
+            parent_id = span_id - 1
+        elif shape == "tree":
+            parent_id = draw(st.integers(0 if span_id > 3 else min(1, span_id - 1), span_id - 1))
+        else:
+            parent_id = max(1, count // 2) if shape == "broom" else min(1, span_id - 1)
+        ends = draw(st.tuples(st.sampled_from(moments), st.sampled_from(moments)))
+        start_ns, end_ns = (moments[0], moments[-1]) if span_id == 1 else sorted(ends)
+        lines_drawn.append(
+            Line(
+                trace=1,
+                span_id=span_id,
+                parent_id=parent_id,
+                start_ns=start_ns,
+                end_ns=end_ns,
+                kind=draw(st.sampled_from((0, 0, 0, 4, 5))),
+            )
+        )
+    return columns(lines_drawn)
