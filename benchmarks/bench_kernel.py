@@ -151,9 +151,11 @@ def _columns(
         service=zero,
         operation=(depth * 7 + np.arange(count) % 7).astype(np.int32) % _OPERATIONS,
         version=zero,
+        host=zero,
         services=(ServiceIdentity("", "", "", "shop"),),
         operations=tuple(f"operation {number}" for number in range(_OPERATIONS)),
         versions=("",),
+        hosts=("",),
     )
 
 

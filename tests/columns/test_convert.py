@@ -34,6 +34,7 @@ def test_every_field() -> None:
         Environment="prod",
         ServiceNamespace="ns",
         ServiceVersion="1.2",
+        Host="n1",
         MessagingOperation="publish",
         DroppedLinksCount=1,
         SamplingWeight=4.0,
@@ -50,6 +51,7 @@ def test_every_field() -> None:
     assert columns.services[columns.service[0]] == ServiceIdentity("t", "prod", "ns", "shop")
     assert columns.operations[columns.operation[0]] == "GET /"
     assert columns.versions[columns.version[0]] == "1.2"
+    assert columns.hosts[columns.host[0]] == "n1"
 
 
 def test_a_span_that_ends_before_it_starts_keeps_both_times() -> None:

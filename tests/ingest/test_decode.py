@@ -103,6 +103,7 @@ def test_a_plain_span_in_all_its_columns(decoder: Literal["columnar", "walk"]) -
         "Environment": "staging",
         "ServiceNamespace": "eu",
         "ServiceVersion": "1.2",
+        "Host": "",
         "MessagingOperation": "send",
     }
 

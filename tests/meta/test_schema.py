@@ -68,14 +68,14 @@ def test_a_writer_of_the_published_layout_fills_our_columns() -> None:
             "INSERT INTO otel_traces (Timestamp, TraceId, SpanId, SpanName, ServiceName, "
             "ResourceAttributes, SpanAttributes, `Events.Timestamp`, `Events.Name`, "
             "`Events.Attributes`) VALUES (now64(9), 'aa', 'bb', 'op', 'svc', "
-            "map('deployment.environment', 'prod', 'service.version', '7'), "
+            "map('deployment.environment', 'prod', 'service.version', '7', 'host.id', 'h'), "
             "map('messaging.operation', 'publish'), [now64(9)], ['e'], [map()])"
         )
         rows = engine.rows(
-            "SELECT Environment, ServiceVersion, MessagingOperation, "
+            "SELECT Environment, ServiceVersion, MessagingOperation, Host, "
             "length(`Events.DroppedAttributesCount`) FROM otel_traces"
         )
-    assert [tuple(row) for row in rows] == [("prod", "7", "publish", 1)]
+    assert [tuple(row) for row in rows] == [("prod", "7", "publish", "h", 1)]
 
 
 def test_names_are_unique_and_every_column_says_where_it_comes_from() -> None:

@@ -15,6 +15,7 @@ A line is a span: `service/operation`, or one word for both, then in any order
     under:7   its parent's span id (else from the indent)
     ends:3    received with this end, before its start
     weight:4  stands for so many spans (else 1; 0 is unknown)
+    @node     the host whose clock timed it (else not known)
 
 A blank line begins the next trace. Trace ids are 1, 2, 3, ... in the low half.
 """
@@ -65,6 +66,7 @@ class Line(NamedTuple):
     failed: bool = False
     sends: bool = False
     weight: float = 1.0
+    host: str = ""
 
 
 def read(picture: str, *, unit_ns: int = 1) -> Drawing:
@@ -112,6 +114,7 @@ def _trace(block: list[str], trace: int, unit_ns: int) -> list[tuple[Line, list[
             failed="!" in words,
             sends="sends" in words,
             weight=float(told.get("weight", 1)),
+            host=next((word[1:] for word in words if word.startswith("@")), ""),
         )
         drawn.append((drawn_line, _runs(bar, unit_ns)))
     return drawn
@@ -132,6 +135,7 @@ def columns(lines: list[Line]) -> SpanColumns:
     """Spans as columns, in the order given."""
     services = sorted({line.service for line in lines})
     operations = sorted({line.operation for line in lines})
+    hosts = sorted({line.host for line in lines})
     count = len(lines)
     return SpanColumns(
         trace_hi=np.zeros(count, np.uint64),
@@ -148,7 +152,9 @@ def columns(lines: list[Line]) -> SpanColumns:
         service=np.array([services.index(line.service) for line in lines], np.int32),
         operation=np.array([operations.index(line.operation) for line in lines], np.int32),
         version=np.zeros(count, np.int32),
+        host=np.array([hosts.index(line.host) for line in lines], np.int32),
         services=tuple(ServiceIdentity("", "", "", name) for name in services),
         operations=tuple(operations),
         versions=("",),
+        hosts=tuple(hosts),
     )

@@ -86,8 +86,9 @@ def _content_hash(spans: SpanColumns) -> Hashes:
     """A hash of everything a span says, independent of the batch it came in."""
     operations = np.array([hash_text((name,)) for name in spans.operations], dtype=np.uint64)
     versions = np.array([hash_text((name,)) for name in spans.versions], dtype=np.uint64)
+    hosts = np.array([hash_text((name,)) for name in spans.hosts], dtype=np.uint64)
     content = mix(_service_hash(spans), operations[spans.operation])
-    content = mix(content, versions[spans.version])
+    content = mix(mix(content, versions[spans.version]), hosts[spans.host])
     for column in (spans.parent_span_id, spans.start_ns, spans.end_ns, spans.weight):
         content = mix(content, column.view(np.uint64))
     for small in (spans.kind, spans.status, spans.sends_message, spans.dropped):

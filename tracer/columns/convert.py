@@ -57,6 +57,7 @@ def with_names(batch: pa.RecordBatch, **numbers: NDArray[Any]) -> SpanColumns:
     service, services = _identities(batch)
     operation, operations = _words(batch.column("SpanName"))
     version, versions = _words(batch.column("ServiceVersion"))
+    host, hosts = _words(batch.column("Host"))
     return SpanColumns(
         **numbers,
         kind=_enum(batch.column("SpanKind"), SPAN_KINDS),
@@ -65,9 +66,11 @@ def with_names(batch: pa.RecordBatch, **numbers: NDArray[Any]) -> SpanColumns:
         service=service,
         operation=operation,
         version=version,
+        host=host,
         services=services,
         operations=operations,
         versions=versions,
+        hosts=hosts,
     )
 
 

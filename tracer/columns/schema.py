@@ -34,6 +34,16 @@ ATTRIBUTE_TYPES: Final = ("bool", "int", "double", "bytes", "array", "kvlist", "
 SPAN_KINDS: Final = ("Unspecified", "Internal", "Server", "Client", "Producer", "Consumer")
 STATUS_CODES: Final = ("Unset", "Ok", "Error")
 
+# Resource attributes that name the machine whose clock a span was timed by, best first. An instance
+# id comes last: two processes of one machine share its clock. A page in a browser names nothing,
+# and is on another machine than any server.
+HOST_KEYS: Final = (
+    *("k8s.node.name", "host.id", "host.name", "host.ip", "ip"),
+    "service.instance.id",
+)
+BROWSER: Final = "browser"
+BROWSER_SDK: Final = ("telemetry.sdk.language", "webjs")
+
 
 @dataclass(frozen=True)
 class Column:
@@ -103,6 +113,7 @@ EXTRA: Final[tuple[Column, ...]] = (
     Column("Environment", WORD, _LC, "deployment.environment.name, else deployment.environment"),
     Column("ServiceNamespace", WORD, _LC, "service.namespace"),
     Column("ServiceVersion", WORD, _LC, "service.version"),
+    Column("Host", WORD, _LC, "the first of HOST_KEYS in the resource, else 'browser' for web SDKs"),
     Column("MessagingOperation", WORD, _LC, "messaging.operation.type, else messaging.operation"),
 )
 

@@ -29,7 +29,8 @@ class ServiceIdentity(NamedTuple):
 class SpanColumns:
     """Equal-length arrays, one row a span. Read-only.
 
-    `service` indexes `services`, `operation` indexes `operations`, `version` indexes `versions`.
+    `service` indexes `services`, `operation` indexes `operations`, `version` indexes `versions`,
+    `host` indexes `hosts`.
     `parent_span_id` 0 means no parent. `end_ns` may lie before `start_ns` (as received).
     """
 
@@ -47,9 +48,11 @@ class SpanColumns:
     service: NDArray[np.int32]
     operation: NDArray[np.int32]
     version: NDArray[np.int32]
+    host: NDArray[np.int32]
     services: tuple[ServiceIdentity, ...]
     operations: tuple[str, ...]
     versions: tuple[str, ...]
+    hosts: tuple[str, ...]  # whose clock: '' is not known, and never counts as the same as another
 
     def __len__(self) -> int:
         return len(self.span_id)
@@ -61,10 +64,8 @@ class SpanColumns:
             for field in fields(self)
             if field.name not in NAME_TABLES
         }
-        return SpanColumns(
-            **picked, services=self.services, operations=self.operations, versions=self.versions
-        )
+        return SpanColumns(**picked, **{name: getattr(self, name) for name in NAME_TABLES})
 
 
-NAME_TABLES = ("services", "operations", "versions")
+NAME_TABLES = ("services", "operations", "versions", "hosts")
 SEND_OPERATIONS = ("send", "publish", "create")  # of messaging.operation.type / .operation

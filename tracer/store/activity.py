@@ -37,6 +37,7 @@ _NUMBERS: Final[dict[str, type[np.generic]]] = {
 }
 _NAMES: Final = [
     *("TenantId", "Environment", "ServiceNamespace", "ServiceName", "ServiceVersion"),
+    "Host",
     *("SpanName", "SpanKind", "StatusCode", "MessagingOperation"),
 ]
 # A service may have a million operations, and every block of an answer would carry all of them as

@@ -92,7 +92,10 @@ def _plain(records: SpanRecords) -> pa.Table:
 
 # Their defaults are expressions over other columns, not zero or empty.
 _COMPUTED = frozenset(
-    {"IngestTime", "Environment", "ServiceNamespace", "ServiceVersion", "MessagingOperation"}
+    {
+        *("IngestTime", "Environment", "ServiceNamespace", "ServiceVersion", "Host"),
+        "MessagingOperation",
+    }
 )
 
 

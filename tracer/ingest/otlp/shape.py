@@ -10,7 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tracer.columns.schema import SPAN_KINDS, STATUS_CODES, arrow_schema
+from tracer.columns.schema import (
+    BROWSER,
+    BROWSER_SDK,
+    HOST_KEYS,
+    SPAN_KINDS,
+    STATUS_CODES,
+    arrow_schema,
+)
 from tracer.ingest.otlp.arrays import (
     all_zero,
     bytes_of,
@@ -215,6 +222,7 @@ def _resource_columns(resources: pa.StructArray) -> dict[str, pa.Array]:
         "ServiceNamespace": _first_of(pairs, ("service.namespace",)),
         "ServiceVersion": _first_of(pairs, ("service.version",)),
         "Environment": _first_of(pairs, ("deployment.environment.name", "deployment.environment")),
+        "Host": _host(pairs),
     }
 
 
@@ -257,6 +265,13 @@ def _enum(codes: pa.Int32Array, names: tuple[str, ...]) -> pa.DictionaryArray:
         names[number] if 0 <= number < len(names) else str(number) for number in distinct.tolist()
     ]
     return words(index, pa.array(texts))
+
+
+def _host(pairs: Attributes) -> pa.DictionaryArray:
+    named = _first_of(pairs, HOST_KEYS).dictionary_decode()
+    key, web = BROWSER_SDK
+    is_page = pc.and_(pc.equal(named, ""), pc.equal(pairs.first_texts(key), web))
+    return pc.if_else(is_page, BROWSER, named).dictionary_encode()
 
 
 def _first_of(pairs: Attributes, keys: tuple[str, ...]) -> pa.DictionaryArray:

@@ -14,7 +14,14 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
-from tracer.columns.schema import SPAN_KINDS, STATUS_CODES, arrow_schema
+from tracer.columns.schema import (
+    BROWSER,
+    BROWSER_SDK,
+    HOST_KEYS,
+    SPAN_KINDS,
+    STATUS_CODES,
+    arrow_schema,
+)
 from tracer.ingest.otlp.decoded import REASONS, Rejected, Shaped
 from tracer.ingest.otlp.sampling import sampling_weight
 from tracer.ingest.otlp.texts import array_text, bytes_text, double_text, kvlist_text
@@ -129,6 +136,7 @@ def _resource_row(group: ResourceSpans) -> Row:
         "ServiceNamespace": _first(pairs, "service.namespace"),
         "ServiceVersion": _first(pairs, "service.version"),
         "Environment": _first(pairs, "deployment.environment.name", "deployment.environment"),
+        "Host": _host(pairs),
     }
 
 
@@ -184,6 +192,11 @@ def _first(pairs: Pairs, *keys: str) -> str:
         if text:
             return text
     return ""
+
+
+def _host(pairs: Pairs) -> str:
+    key, web = BROWSER_SDK
+    return _first(pairs, *HOST_KEYS) or (BROWSER if _first(pairs, key) == web else "")
 
 
 def _enum(number: int, names: tuple[str, ...]) -> str:
