@@ -6,7 +6,14 @@ id in one trace: merging has tables of its own.
 
 from __future__ import annotations
 
-from tracer.columns.spans import KIND_CLIENT, KIND_CONSUMER, KIND_PRODUCER, SpanColumns
+from tracer.columns.spans import (
+    KIND_CLIENT,
+    KIND_CONSUMER,
+    KIND_PRODUCER,
+    KIND_SERVER,
+    STATUS_ERROR,
+    SpanColumns,
+)
 
 Key = tuple[int, int]  # (trace, span id)
 Section = tuple[int, int, int, int]  # trace, span id, start_ns, end_ns
@@ -144,3 +151,68 @@ def inclusive_walk(spans: SpanColumns) -> set[Section]:
         if start < cursor:
             sections.add((*key, start, cursor))
     return sections
+
+
+def skew(spans: SpanColumns, max_skew_ns: int) -> dict[Key, int]:
+    """What is added to the times of each span, one host of one trace after the other."""
+    trees = Trees(spans)
+    keys = list(zip(spans.trace_lo.tolist(), spans.span_id.tolist(), strict=True))
+    name = dict(zip(keys, (spans.hosts[code] for code in spans.host.tolist()), strict=True))
+    kind = dict(zip(keys, spans.kind.tolist(), strict=True))
+    failed = dict(zip(keys, (spans.status == STATUS_ERROR).tolist(), strict=True))
+    added = dict.fromkeys(keys, 0)
+
+    def host(key: Key) -> str:
+        above = trees.parent[key]
+        return name[key] or (host(above) if above else "")
+
+    def bounds(client: Key, server: Key) -> tuple[int, int] | None:
+        if trees.parent[server] != client or (kind[client], kind[server]) != (
+            KIND_CLIENT,
+            KIND_SERVER,
+        ):
+            return None
+        (begin, end), (start, stop) = trees.interval[client], trees.interval[server]
+        gave_up = failed[client] or stop - start > end - begin
+        return begin - start, 10**12 if gave_up else end - stop
+
+    for trace in {trace for trace, _ in keys} - {trace for trace, _ in trees.cut}:
+        here = [key for key in keys if key[0] == trace]
+        size = {root: sum(trees.root(key) == root for key in here) for root in here}
+        entry = sorted(here, key=lambda k: (-size[trees.root(k)], trees.root(k), trees.depth(k), k))
+        shift: dict[str, int] = {}
+        for key in entry:
+            own, above = host(key), trees.parent[key]
+            if own in shift:
+                continue
+            if above is None:
+                shift[own] = 0
+                continue
+            caller = host(above)
+            lows, highs = [], []
+            for child in here:
+                parent = trees.parent[child]
+                if parent is None or not name[child] or not name[parent]:
+                    continue
+                bound = bounds(parent, child)
+                if bound and (name[parent], name[child]) == (caller, own):
+                    lows.append(bound[0])
+                    highs.append(bound[1])
+                if bound and (name[parent], name[child]) == (own, caller):
+                    lows.append(-bound[1])
+                    highs.append(-bound[0])
+            low, high = max(lows, default=-(10**12)), min(highs, default=10**12)
+            if low <= 0 <= high:
+                wanted = shift[caller]
+            elif shift[caller] + low <= 0 <= shift[caller] + high:
+                wanted = 0
+            elif high == 10**12:
+                wanted = shift[caller] + low
+            elif low == -(10**12):
+                wanted = shift[caller] + high
+            else:
+                wanted = shift[caller] + (low + high) // 2
+            shift[own] = wanted if abs(wanted) <= max_skew_ns else 0
+        for key in here:
+            added[key] = shift[host(key)]
+    return added

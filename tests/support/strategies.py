@@ -32,6 +32,28 @@ def lines(draw: st.DrawFn, *, most: int = 12, longest_ns: int = 40) -> list[Line
     return drawn
 
 
+@st.composite
+def calls_between_hosts(draw: st.DrawFn, *, most: int = 12) -> SpanColumns:
+    """Up to two traces of calls between a few hosts with clocks of their own; some not known."""
+    count = draw(st.integers(2, most))
+    drawn = []
+    for span_id in range(1, count + 1):
+        start_ns = draw(st.integers(500, 700))
+        drawn.append(
+            Line(
+                trace=draw(st.sampled_from((1, 1, 1, 2))),
+                span_id=span_id,
+                parent_id=draw(st.integers(max(0, span_id - 3), span_id - 1)),
+                start_ns=start_ns,
+                end_ns=start_ns + draw(st.integers(0, 120)),
+                kind=draw(st.sampled_from((2, 3, 2, 3, 2, 3, 0, 1, 4, 5))),
+                failed=draw(st.sampled_from((False, False, False, True))),
+                host=draw(st.sampled_from(("a", "b", "c", ""))),
+            )
+        )
+    return columns(drawn)
+
+
 def batches(*, most: int = 12, longest_ns: int = 40) -> st.SearchStrategy[SpanColumns]:
     """The same as columns."""
     return lines(most=most, longest_ns=longest_ns).map(columns)

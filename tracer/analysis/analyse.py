@@ -11,8 +11,10 @@ from tracer.analysis.call_paths import CallPaths, call_paths
 from tracer.analysis.critical_path import Sections, critical_path
 from tracer.analysis.facts import facts
 from tracer.analysis.forest import Forest
+from tracer.analysis.parents import join
 from tracer.analysis.self_time import self_time
-from tracer.analysis.tree import build
+from tracer.analysis.skew import MAX_CLOCK_SKEW_NS, Skew, correct, no_skew
+from tracer.analysis.tree import grow
 from tracer.columns.facts import TraceFacts
 from tracer.columns.spans import SpanColumns
 
@@ -26,17 +28,27 @@ class Analysis:
     sections: Sections
     paths: CallPaths
     facts: TraceFacts
+    skew: Skew
 
 
 def analyse(
-    spans: SpanColumns, *, tolerance_ns: int | None = None, short_ids: bool = False
+    spans: SpanColumns,
+    *,
+    tolerance_ns: int | None = None,
+    short_ids: bool = False,
+    max_skew_ns: int | None = MAX_CLOCK_SKEW_NS,
 ) -> Analysis:
-    """Tree, self time, critical path, call paths and facts. Order of `spans` changes nothing.
+    """Tree, clocks, self time, critical path, call paths, facts. Order of `spans` changes nothing.
 
     `short_ids`: see `parents.join`; only for batches that hold whole traces under any id.
+    `max_skew_ns`: clocks that are further off are left as they are; None corrects none.
     """
-    forest = build(spans, short_ids=short_ids)
+    parents, skew = join(spans, short_ids=short_ids), no_skew()
+    if max_skew_ns is not None:
+        parents, skew = correct(parents, max_skew_ns=max_skew_ns)
+    forest = grow(parents)
     self_ns = self_time(forest)
     sections = critical_path(forest, tolerance_ns=tolerance_ns)
     paths = call_paths(forest)
-    return Analysis(forest, self_ns, sections, paths, facts(forest, self_ns, sections, paths))
+    found = facts(forest, self_ns, sections, paths)
+    return Analysis(forest, self_ns, sections, paths, found, skew)

@@ -113,7 +113,9 @@ EXTRA: Final[tuple[Column, ...]] = (
     Column("Environment", WORD, _LC, "deployment.environment.name, else deployment.environment"),
     Column("ServiceNamespace", WORD, _LC, "service.namespace"),
     Column("ServiceVersion", WORD, _LC, "service.version"),
-    Column("Host", WORD, _LC, "the first of HOST_KEYS in the resource, else 'browser' for web SDKs"),
+    Column(
+        "Host", WORD, _LC, "the first of HOST_KEYS in the resource, else 'browser' for web SDKs"
+    ),
     Column("MessagingOperation", WORD, _LC, "messaging.operation.type, else messaging.operation"),
 )
 
