@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -17,8 +18,10 @@ from numpy.typing import NDArray
 from benchmarks.naive_kernel import analyse_naively
 from tracer.analysis.analyse import analyse
 from tracer.analysis.critical_path import critical_path
+from tracer.analysis.parents import join
 from tracer.analysis.self_time import self_time
-from tracer.analysis.tree import build
+from tracer.analysis.skew import MAX_CLOCK_SKEW_NS, correct
+from tracer.analysis.tree import build, grow
 from tracer.columns.spans import ServiceIdentity, SpanColumns
 
 _TRACES: Final = 10_000
@@ -36,10 +39,12 @@ def run() -> list[dict[str, Any]]:
     _check_same(some)
     naive = len(some) / _best(lambda: analyse_naively(some), rounds=2)
     shuffled = ordinary.take(np.random.default_rng(5).permutation(len(ordinary)))
-    kernel = "tree + self time + critical path"
+    kernel = "tree + clocks + self time + critical path"
+    hosts = _with_hosts(ordinary)
     rows = [
         _rate(f"{kernel}, 8-200 spans a trace", ordinary, _kernel, naive),
         _rate(f"{kernel}, the same shuffled", shuffled, _kernel, naive),
+        _rate(f"{kernel}, one clock in fifty off", hosts, _kernel, None),
         _rate(f"{kernel}, call paths and facts", ordinary, analyse, None),
     ]
     for name, spans in (
@@ -53,7 +58,8 @@ def run() -> list[dict[str, Any]]:
 
 
 def _kernel(spans: SpanColumns) -> None:
-    forest = build(spans)
+    parents, _ = correct(join(spans), max_skew_ns=MAX_CLOCK_SKEW_NS)
+    forest = grow(parents)
     self_time(forest)
     critical_path(forest)
 
@@ -156,6 +162,24 @@ def _columns(
         operations=tuple(f"operation {number}" for number in range(_OPERATIONS)),
         versions=("",),
         hosts=("",),
+    )
+
+
+def _with_hosts(spans: SpanColumns) -> SpanColumns:
+    """The same as calls between five hosts; in one trace of fifty one host is a second behind."""
+    depth = build(spans)
+    level = np.empty(len(spans), np.int64)
+    level[np.lexsort((spans.span_id, spans.trace_lo))] = depth.depth
+    host = ((level + 1) // 2 % 5).astype(np.int32)
+    behind = (host == 2) & (spans.trace_lo % np.uint64(50) == 0)
+    shift = np.where(behind, 1_000_000_000, 0)
+    return replace(
+        spans,
+        kind=np.where(level % 2, 2, 3).astype(np.int8),
+        host=host,
+        hosts=tuple(f"node-{number}" for number in range(5)),
+        start_ns=spans.start_ns - shift,
+        end_ns=spans.end_ns - shift,
     )
 
 

@@ -160,6 +160,9 @@ class Settings:
     max_trace_age: int = setting(
         duration_ns("5m"), duration_ns, "analyse a trace that is never quiet after this"
     )
+    max_clock_skew: int = setting(
+        duration_ns("5m"), duration_ns, "clocks off by up to this are corrected; 0s: none is"
+    )
     max_services: int = setting(
         1_000, _positive, "services that statistics are kept of; further ones count as one"
     )

@@ -79,11 +79,15 @@ def one(
 def analysis(
     context: Asking,
     trace_id: given.TraceId,
+    *,
     baseline_start: given.BaselineStart = None,
     baseline_end: given.BaselineEnd = None,
     overlap_tolerance: Annotated[
         str | None, Query(description="longest overlap read as one after the other: 1ms, 0")
     ] = None,
+    skew_correction: Annotated[
+        bool, Query(description="false: take the clocks of all hosts as they are")
+    ] = True,
 ) -> Response:
     """The critical path, and which of its spans are slow against normal."""
     answer = traces.trace_analysis(
@@ -91,5 +95,6 @@ def analysis(
         trace_id,
         baseline=words.baseline(context.now_ns(), baseline_start, baseline_end),
         tolerance_ns=words.tolerance_ns(overlap_tolerance),
+        skew_correction=skew_correction,
     )
     return document(answer)

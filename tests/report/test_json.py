@@ -62,6 +62,7 @@ def test_the_contract() -> None:
         "self_parents": 0,
         "shared_ids": 0,
         "short_trace_ids": 0,
+        "skew_corrected": 0,
         "asynchronous": 0,
         "retries": 0,
         "instants": 1,

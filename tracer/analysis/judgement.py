@@ -13,13 +13,15 @@ from tracer.analysis.baseline import baselines_from_facts, path_sums
 from tracer.analysis.critical_path import critical_ns
 from tracer.analysis.packing import Rows
 from tracer.analysis.rank import Bottlenecks, rank
+from tracer.analysis.skew import MAX_CLOCK_SKEW_NS
 from tracer.columns.baselines import Baselines
 from tracer.columns.spans import SpanColumns
 
 
 @dataclass(frozen=True)
 class AnalysisReport:
-    """Facts about every trace and what stands out in each; `tolerance_ns` None: the default rule.
+    """Facts about every trace and what stands out in each; `tolerance_ns` None: the default rule,
+    `max_skew_ns` None: clocks were taken as they are.
 
     `leave_one_out`: no other baseline was given, each trace was judged by the others.
     """
@@ -30,6 +32,7 @@ class AnalysisReport:
     representative: Rows  # by row of `bottlenecks`: the span that stands for the path
     common: CommonBottlenecks
     tolerance_ns: int | None
+    max_skew_ns: int | None
     leave_one_out: bool
 
 
@@ -39,9 +42,12 @@ def judge(
     baselines: Baselines | None = None,
     tolerance_ns: int | None = None,
     short_ids: bool = False,
+    max_skew_ns: int | None = MAX_CLOCK_SKEW_NS,
 ) -> AnalysisReport:
     """Analyse and rank. Without `baselines` every trace is judged by the others of the batch."""
-    analysis = analyse(spans, tolerance_ns=tolerance_ns, short_ids=short_ids)
+    analysis = analyse(
+        spans, tolerance_ns=tolerance_ns, short_ids=short_ids, max_skew_ns=max_skew_ns
+    )
     forest, facts = analysis.forest, analysis.facts
     critical = critical_ns(analysis.sections, len(forest))
     standing = _representatives(analysis, critical)
@@ -59,6 +65,7 @@ def judge(
         representative=standing[found.sum_row],
         common=aggregate(found),
         tolerance_ns=tolerance_ns,
+        max_skew_ns=max_skew_ns,
         leave_one_out=baselines is None,
     )
 

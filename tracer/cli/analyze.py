@@ -15,7 +15,8 @@ from tracer.cli.output import has_colour, note, show, show_json, width
 from tracer.errors import BadQuery
 from tracer.units import duration_ns
 
-NO_SKEW_CORRECTION = "clock skew is not corrected"
+MAX_CLOCK_SKEW = "5m"
+MAX_CLOCK_SKEW_NS = duration_ns(MAX_CLOCK_SKEW)
 
 
 @click.command("analyze")
@@ -23,10 +24,13 @@ NO_SKEW_CORRECTION = "clock skew is not corrected"
 @click.option("--format", "form", type=click.Choice(FORMATS), default="auto", show_default=True)
 @options.overlap_tolerance
 @click.option(
-    "--no-skew-correction",
-    is_flag=True,
-    help="Changes nothing: there is no skew correction yet, clocks are taken as they are.",
+    "--max-clock-skew",
+    metavar="DURATION",
+    default=MAX_CLOCK_SKEW,
+    show_default=True,
+    help="Clocks of hosts that are off by up to this are corrected.",
 )
+@click.option("--no-skew-correction", is_flag=True, help="Take all clocks as they are.")
 @options.limit(1000, 3, "traces drawn in full")
 @options.as_json
 def command(
@@ -34,6 +38,7 @@ def command(
     files: tuple[Path, ...],
     form: str,
     overlap_tolerance: str | None,
+    max_clock_skew: str,
     no_skew_correction: bool,
     limit: int,
     json_output: bool,
@@ -45,6 +50,7 @@ def command(
     Example: tracer analyze trace.json --limit 1
     """
     tolerance = _tolerance_ns(overlap_tolerance)
+    max_skew_ns = None if no_skew_correction else _max_skew_ns(max_clock_skew)
     from tracer.ingest.files.read import read_files
     from tracer.report.json import MOST_OUTLINES, analysis_document
     from tracer.service.analyze import analyze
@@ -54,15 +60,16 @@ def command(
     said = remarks(found)
     for remark in said:
         note(remark)
-    report = analyze(found.records, tolerance_ns=tolerance, short_ids=True)
+    report = analyze(
+        found.records, tolerance_ns=tolerance, short_ids=True, max_skew_ns=max_skew_ns
+    )
     document: dict[str, Any] = analysis_document(
         report,
-        reproduce=_reproduce(files, form, overlap_tolerance),
+        reproduce=_reproduce(files, form, overlap_tolerance, max_skew_ns),
         most_outlines=max(limit, MOST_OUTLINES),
     )
     document = add_errors(document, report, errors_in(report, found.records))
-    document["quality"]["skew_corrected"] = False
-    document["notes"] = [*said, NO_SKEW_CORRECTION]
+    document["notes"] = said
     if json_output:
         show_json(document)
         return
@@ -81,8 +88,21 @@ def _tolerance_ns(text: str | None) -> int | None:
         raise BadQuery(f"--overlap-tolerance: {error}") from error
 
 
-def _reproduce(files: tuple[Path, ...], form: str, overlap_tolerance: str | None) -> str:
+def _max_skew_ns(text: str) -> int | None:
+    try:
+        return duration_ns(text) or None
+    except BadQuery as error:
+        raise BadQuery(f"--max-clock-skew: {error}") from error
+
+
+def _reproduce(
+    files: tuple[Path, ...], form: str, overlap_tolerance: str | None, max_skew_ns: int | None
+) -> str:
     words = ["tracer", "analyze", *map(str, files)]
     words += ["--format", form] if form != "auto" else []
     words += ["--overlap-tolerance", overlap_tolerance] if overlap_tolerance else []
+    if max_skew_ns is None:
+        words += ["--no-skew-correction"]
+    elif max_skew_ns != MAX_CLOCK_SKEW_NS:
+        words += ["--max-clock-skew", f"{max_skew_ns}ns"]
     return shlex.join(words)

@@ -58,6 +58,7 @@ class Local:
                 self._now_ns, said.get("baseline_start"), said.get("baseline_end")
             ),
             tolerance_ns=words.tolerance_ns(said.get("overlap_tolerance")),
+            skew_correction=said.get("skew_correction") != "false",
         )
 
     def services(self, said: Mapping[str, Any]) -> Document:

@@ -71,6 +71,14 @@ def limit(most: int, default: int, what: str) -> Callable[[Command], Command]:
     )
 
 
+no_skew_correction = click.option(
+    "--no-skew-correction",
+    "skew_correction",
+    flag_value="false",
+    default=None,
+    help="Take the clocks of all hosts as they are.",
+)
+
 overlap_tolerance = click.option(
     "--overlap-tolerance",
     metavar="DURATION",

@@ -14,6 +14,7 @@ from tracer.cli.source import again, given, open_source
 @click.option("--otlp", "as_otlp", is_flag=True, help="Print the spans as OTLP/JSON.")
 @options.baseline_moments
 @options.overlap_tolerance
+@options.no_skew_correction
 @options.source
 @options.as_json
 def command(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tracer.columns.spans import ServiceIdentity
 
 # Raised when the meaning of any number below changes: older facts and rollups are then rebuilt.
-ANALYSIS_VERSION: Final = 1
+ANALYSIS_VERSION: Final = 2  # 2: clocks are corrected
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from tracer.analysis.forest import Forest, SpanFlag
 from tracer.analysis.judgement import AnalysisReport
 from tracer.analysis.rank import MIN_TRACES, REASONS, ROLES
 from tracer.columns.ids import span_id_text, trace_id_text
+from tracer.report.clock_shifts import clock_shifts
 from tracer.report.outline import outline
 from tracer.report.quality import (
     ORPHAN_REASONS,
@@ -58,6 +59,10 @@ def analysis_document(
     return {
         "schema": SCHEMA,
         "tolerance": _tolerance(report.tolerance_ns),
+        "clock_skew": {
+            "corrected": report.max_skew_ns is not None,
+            "max_ns": report.max_skew_ns,
+        },
         "baseline": _baseline(report, baseline),
         "trace_count": len(traces),
         "span_count": len(forest),
@@ -113,6 +118,7 @@ def _trace(
             _bottleneck(report, row) for row in range(by_root[rank], by_root[rank + 1])
         ],
         "fragments": _fragments(report, rank, counts, by_root),
+        "clock_shifts": clock_shifts(report, trace),
         "quality": {
             "root_missing": bool(facts.root_missing[rank]),
             **trace_quality(counts, trace),

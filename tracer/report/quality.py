@@ -23,6 +23,7 @@ FLAGS: Final = {
     "self_parents": SpanFlag.SELF_PARENT,
     "shared_ids": SpanFlag.SHARED_ID,
     "short_trace_ids": SpanFlag.SHORT_TRACE_ID,
+    "skew_corrected": SpanFlag.SKEW_CORRECTED,
     "asynchronous": SpanFlag.ASYNC_ROOT,
     "retries": SpanFlag.RETRY,
     "instants": SpanFlag.INSTANT,

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from tracer.report import figures as fig
 from tracer.report.bottlenecks import common_table, rest_of_path, trace_table
+from tracer.report.clock_shifts import clocks_text
 from tracer.report.commands import again
 from tracer.report.errors_text import common_errors, trace_errors
 from tracer.report.reasons import SYMPTOM
@@ -85,6 +86,8 @@ def _parts(document: Document, width: int, most_traces: int) -> Iterator[Rendera
         if len(traces) > 1:
             yield Text()
         yield from _trace(trace, width)
+        if said := clocks_text(trace["clock_shifts"], document["clock_skew"]["max_ns"]):
+            yield plain(said, DIM)
     yield Text()
     yield plain(_tolerance(document["tolerance"]), DIM)
     yield plain(_baseline(document["baseline"]), DIM)

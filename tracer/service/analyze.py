@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tracer.analysis.judgement import AnalysisReport, judge
+from tracer.analysis.skew import MAX_CLOCK_SKEW_NS
 from tracer.columns.baselines import Baselines
 from tracer.columns.convert import columns_from_records
 from tracer.columns.records import SpanRecords
@@ -16,15 +17,22 @@ def analyze(
     baselines: Baselines | None = None,
     tolerance_ns: int | None = None,
     short_ids: bool = False,
+    max_skew_ns: int | None = MAX_CLOCK_SKEW_NS,
 ) -> AnalysisReport:
     """Critical paths, and what stands out against `baselines` (without: against each other).
 
     Order of spans changes nothing. `tolerance_ns` None: 1 % of the parent, at most 1 ms.
     `short_ids`: traces under half an id join those under the whole one (for files: what is read
-    by its id is whole under it). Raises BadQuery on a negative tolerance and BadInput on ids that
-    are not hex.
+    by its id is whole under it). `max_skew_ns`: clocks further off than that stay, None: all do.
+    Raises BadQuery on a negative tolerance and BadInput on ids that are not hex.
     """
     if tolerance_ns is not None and tolerance_ns < 0:
         raise BadQuery(f"overlap tolerance {tolerance_ns} ns is negative; use 0 or more")
     columns = columns_from_records(spans) if isinstance(spans, SpanRecords) else spans
-    return judge(columns, baselines=baselines, tolerance_ns=tolerance_ns, short_ids=short_ids)
+    return judge(
+        columns,
+        baselines=baselines,
+        tolerance_ns=tolerance_ns,
+        short_ids=short_ids,
+        max_skew_ns=max_skew_ns,
+    )

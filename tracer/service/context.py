@@ -28,6 +28,11 @@ class Context:
             return parse_store_url(self.settings.store).shown
         return self.settings.data
 
+    @property
+    def max_skew_ns(self) -> int | None:
+        """Clocks off by up to this are corrected; None: none is."""
+        return self.settings.max_clock_skew or None
+
 
 @dataclass(frozen=True)
 class Window:

@@ -37,11 +37,12 @@ def certificates_of(settings: Settings) -> Certificates | None:
 
 
 def rules(settings: Settings) -> Rules:
-    """When a trace is ready and what is counted apart, as the settings want it."""
+    """When a trace is ready and how it is analysed, as the settings want it."""
     return Rules(
         settings.settle,
         settings.root_wait,
         settings.max_trace_age,
         settings.max_services,
         settings.max_operations,
+        max_skew_ns=settings.max_clock_skew or None,
     )

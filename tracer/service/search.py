@@ -67,7 +67,9 @@ def trace_documents(context: Context, trace_ids: list[str]) -> dict[str, dict[st
     if young:
         start_ns, end_ns = read_bounds(context.engine, young)
         spans = read_spans(context.engine, young, start_ns=start_ns, end_ns=end_ns, after_ns=None)
-        documents |= _documents(analyse(spans).facts, provisional=True)
+        documents |= _documents(
+            analyse(spans, max_skew_ns=context.max_skew_ns).facts, provisional=True
+        )
     return documents
 
 

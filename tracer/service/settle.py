@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.analysis.analyse import analyse
+from tracer.analysis.skew import MAX_CLOCK_SKEW_NS
 from tracer.errors import TracerError
 from tracer.service.known_names import KnownNames
 from tracer.store import activity as stored
@@ -48,13 +49,14 @@ FUTURE_NS = 3_600 * NS_PER_S
 
 @dataclass(frozen=True)
 class Rules:
-    """When a trace is ready, durations in ns; and how many names statistics are kept of."""
+    """When a trace is ready, durations in ns; how it is analysed, and of how many names."""
 
     settle_ns: int
     root_wait_ns: int
     max_trace_age_ns: int
     max_services: int = 1_000
     max_operations: int = 2_000  # of one service
+    max_skew_ns: int | None = MAX_CLOCK_SKEW_NS  # None: clocks stay as they are
 
 
 @dataclass
@@ -245,7 +247,7 @@ class Settler:
         )
         if len(spans) == 0:
             return
-        facts = analyse(self._names.bounded(spans)).facts
+        facts = analyse(self._names.bounded(spans), max_skew_ns=self._rules.max_skew_ns).facts
         taken_back_ns = write_facts(
             self._engine, facts, version_ns=self._version, are_new=after_ns is not None
         )

@@ -94,7 +94,10 @@ def slow_traces(context: Context, query: SlowQuery) -> dict[str, Any]:
         "bottlenecks_total": len(found_bottlenecks),
         "traces": trace_answers(context, worst, baselines, leave_one_out=leave_one_out),
         "waiting_traces": None if counts else count_waiting(context.engine),
-        "quality": {**_quality(slow, found), "roots_not_judged": of - sum(counts.values())},
+        "quality": {
+            **_quality(slow, found, context),
+            "roots_not_judged": of - sum(counts.values()),
+        },
         "reproduce": _reproduce(query, normal),
     }
 
@@ -196,7 +199,7 @@ def _estimated(requests: tuple[float, float] | None) -> dict[str, Any] | None:
     return {"requests": {"value": slow, "exact": False}, "of": {"value": of, "exact": False}}
 
 
-def _quality(slow: TraceFacts, found: int) -> dict[str, Any]:
+def _quality(slow: TraceFacts, found: int, context: Context) -> dict[str, Any]:
     count = max(1, len(slow))
     return {
         "traces_judged": len(slow),
@@ -206,7 +209,7 @@ def _quality(slow: TraceFacts, found: int) -> dict[str, Any]:
         "overrun_share": float((slow.overrun_count > 0).sum()) / count,
         "dropped_share": float((slow.dropped_count > 0).sum()) / count,
         "duplicates": int(slow.duplicate_count.sum()),
-        "skew_corrected": False,
+        "skew_corrected": context.max_skew_ns is not None,
         "sampling": "known" if len(slow) and bool((slow.weight > 0).all()) else "stored spans",
     }
 

@@ -30,7 +30,7 @@ def trace_answers(
     ]
     start_ns, end_ns = read_bounds(context.engine, ids)
     spans = read_spans(context.engine, ids, start_ns=start_ns, end_ns=end_ns, after_ns=None)
-    report = analyze(spans, baselines=baselines)
+    report = analyze(spans, baselines=baselines, max_skew_ns=context.max_skew_ns)
     analysed = {trace["trace_id"]: trace for trace in analysis_document(report)["traces"]}
     expected = _expected(worst, baselines, leave_one_out=leave_one_out)
     return [
@@ -39,6 +39,7 @@ def trace_answers(
             **expected[row],
             "critical_path": analysed[trace_id]["critical_path"],
             "bottlenecks": analysed[trace_id]["bottlenecks"],
+            "clock_shifts": analysed[trace_id]["clock_shifts"],
             "quality": analysed[trace_id]["quality"],
         }
         for row, trace_id in enumerate(ids)

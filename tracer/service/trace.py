@@ -98,11 +98,17 @@ def _span(row: dict[str, Any], start_ns: int, event_times: list[int]) -> dict[st
 
 
 def trace_analysis(
-    context: Context, trace_id: str, *, baseline: Window | None, tolerance_ns: int | None
+    context: Context,
+    trace_id: str,
+    *,
+    baseline: Window | None,
+    tolerance_ns: int | None,
+    skew_correction: bool = True,
 ) -> dict[str, Any]:
     """Document `tracer.analysis/1` of one trace against what was normal before it.
 
-    A trace that is not settled yet is analysed as far as it is here and marked `provisional`.
+    Without `skew_correction` its times are taken as they came; what is normal is not affected. A
+    trace that is not settled yet is analysed as far as it is here and marked `provisional`.
     """
     wanted = parse_trace_id(trace_id)
     start_ns, end_ns = read_bounds(context.engine, [wanted])
@@ -116,10 +122,14 @@ def trace_analysis(
     normal = choose(context, Window(first_ns, max(last_ns, first_ns + 1)), baseline)
     paths = analyse(spans).facts.paths
     report = analyze(
-        spans, baselines=read_baselines(context, normal, paths), tolerance_ns=tolerance_ns
+        spans,
+        baselines=read_baselines(context, normal, paths),
+        tolerance_ns=tolerance_ns,
+        max_skew_ns=context.max_skew_ns if skew_correction else None,
     )
     settled = has_facts(context.engine, wanted)
-    words = (
+    words = [] if skew_correction else ["--no-skew-correction"]
+    words += (
         []
         if normal.chosen != "given"
         else [
