@@ -37,15 +37,17 @@ def analyse(
     tolerance_ns: int | None = None,
     short_ids: bool = False,
     max_skew_ns: int | None = MAX_CLOCK_SKEW_NS,
+    learn_clocks: bool = False,
 ) -> Analysis:
     """Tree, clocks, self time, critical path, call paths, facts. Order of `spans` changes nothing.
 
     `short_ids`: see `parents.join`; only for batches that hold whole traces under any id.
     `max_skew_ns`: clocks that are further off are left as they are; None corrects none.
+    `learn_clocks`: see `skew.correct`; only where a batch is always read whole.
     """
     parents, skew = join(spans, short_ids=short_ids), no_skew()
     if max_skew_ns is not None:
-        parents, skew = correct(parents, max_skew_ns=max_skew_ns)
+        parents, skew = correct(parents, max_skew_ns=max_skew_ns, learning=learn_clocks)
     forest = grow(parents)
     self_ns = self_time(forest)
     sections = critical_path(forest, tolerance_ns=tolerance_ns)

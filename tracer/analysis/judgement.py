@@ -43,10 +43,15 @@ def judge(
     tolerance_ns: int | None = None,
     short_ids: bool = False,
     max_skew_ns: int | None = MAX_CLOCK_SKEW_NS,
+    learn_clocks: bool = False,
 ) -> AnalysisReport:
     """Analyse and rank. Without `baselines` every trace is judged by the others of the batch."""
     analysis = analyse(
-        spans, tolerance_ns=tolerance_ns, short_ids=short_ids, max_skew_ns=max_skew_ns
+        spans,
+        tolerance_ns=tolerance_ns,
+        short_ids=short_ids,
+        max_skew_ns=max_skew_ns,
+        learn_clocks=learn_clocks,
     )
     forest, facts = analysis.forest, analysis.facts
     critical = critical_ns(analysis.sections, len(forest))

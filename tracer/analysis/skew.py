@@ -12,7 +12,7 @@ nothing; where one does not, the server's host is shifted
 
     as its caller  if its clock agrees with its caller's as it is
     not at all     if the bounds hold for its clock as it is once the caller's is put right
-    by experience  if other traces told how these two differ (`learned`), within the bounds
+    by experience  if other traces tell it more closely (`learned_clocks`), within the bounds
     to the middle  of the bounds otherwise: network time is taken as equal both ways
 
 so that durations stay and all spans of a host in a trace move together. Hosts that are reached in
@@ -23,7 +23,6 @@ outlasts may have given up: then only the starts are compared. Traces with a cyc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final
@@ -34,6 +33,7 @@ from numpy.typing import NDArray
 from tracer.analysis.forest import SpanFlag
 from tracer.analysis.host_calls import FAR, Calls, find_calls
 from tracer.analysis.hosts import Hosts, find_hosts
+from tracer.analysis.learned_clocks import Learned, between, learn
 from tracer.analysis.packing import Rows
 from tracer.analysis.parents import Parents, mark
 
@@ -77,10 +77,6 @@ class Skew:
         return len(self.trace)
 
 
-Learned = Mapping[tuple[str, str], int]
-"""By two host names, in order of the alphabet: what to add to the second's clock, in ns."""
-
-
 def no_skew() -> Skew:
     """Nothing was shifted."""
     none, code = np.zeros(0, np.int64), np.zeros(0, np.int32)
@@ -88,10 +84,11 @@ def no_skew() -> Skew:
     return Skew(rows, code, code, rows, none, none, none, np.zeros(0, np.int8), flag)
 
 
-def correct(
-    parents: Parents, *, max_skew_ns: int, learned: Learned | None = None
-) -> tuple[Parents, Skew]:
-    """Times put right, and what was done; the same `parents` when nothing was."""
+def correct(parents: Parents, *, max_skew_ns: int, learning: bool = False) -> tuple[Parents, Skew]:
+    """Times put right, and what was done; the same `parents` when nothing was.
+
+    `learning`: where a trace leaves room, what the others of the batch tell decides.
+    """
     calls = find_calls(parents)
     off = ~calls.fits()
     if not off.any():
@@ -100,7 +97,8 @@ def correct(
     affected[parents.trace_row[calls.server[off]]] = True
     rows = np.flatnonzero(affected[parents.trace_row])
     hosts = find_hosts(parents, rows)
-    chosen = _choose(parents, hosts, calls, max_skew_ns, learned or {})
+    learned = learn(parents, calls) if learning else {}
+    chosen = _choose(parents, hosts, calls, max_skew_ns, learned)
     return _shift(parents, hosts, chosen), _told(parents, hosts, chosen)
 
 
@@ -126,7 +124,7 @@ def _choose(
     low, high, slack, count = _bounds(hosts, calls)
     conflict = low > high
     middle = np.select([high >= FAR, low <= -FAR], [low, high], (low + high) // 2)
-    told = np.where(conflict, _NOT_TOLD, _experience(parents, hosts, learned))
+    told = np.where(conflict, _NOT_TOLD, _experience(parents, hosts, learned, (high - low) // 2))
     guess = np.where(told == _NOT_TOLD, middle, np.clip(told, low, np.maximum(low, high)))
     agrees = (hosts.above < 0) | (count == 0) | ((low <= slack) & (high >= -slack))
     anchor = _anchors(hosts.above, agrees)
@@ -193,8 +191,11 @@ def _bounds(hosts: Hosts, calls: Calls) -> tuple[Times, Times, Times, NDArray[np
     return lowest, highest, np.where(least == _LATEST, 0, least), np.bincount(node, minlength=count)
 
 
-def _experience(parents: Parents, hosts: Hosts, learned: Learned) -> Times:
-    """By node: what other traces told, _NOT_TOLD where nothing."""
+def _experience(parents: Parents, hosts: Hosts, learned: Learned, room_ns: Times) -> Times:
+    """By node: what other traces told, if they agree better than the room this one has.
+
+    _NOT_TOLD where they say nothing or no more than this trace does.
+    """
     told = np.full(len(hosts.first), _NOT_TOLD, dtype=np.int64)
     if not learned:
         return told
@@ -202,15 +203,11 @@ def _experience(parents: Parents, hosts: Hosts, learned: Learned) -> Times:
     code = spans.host[hosts.first]
     above = np.where(hosts.above < 0, code, code[hosts.above])
     pairs, at = np.unique(np.stack((above, code)), axis=1, return_inverse=True)
-    known = [_of(learned, spans.hosts[one], spans.hosts[two]) for one, two in pairs.T.tolist()]
-    return np.array(known, dtype=np.int64)[at.reshape(-1)]
-
-
-def _of(learned: Learned, first: str, second: str) -> int:
-    """How much to add to the clock of `second` to have that of `first`."""
-    if (first, second) in learned:
-        return learned[first, second]
-    return -learned[second, first] if (second, first) in learned else _NOT_TOLD
+    known = [between(learned, spans.hosts[one], spans.hosts[two]) for one, two in pairs.T.tolist()]
+    offset = np.array([_NOT_TOLD if one is None else one.offset_ns for one in known], np.int64)
+    spread = np.array([_LATEST if one is None else one.spread_ns for one in known], np.int64)
+    at = at.reshape(-1)
+    return np.where(spread[at] < room_ns, offset[at], _NOT_TOLD)
 
 
 def _shift(parents: Parents, hosts: Hosts, chosen: _Chosen) -> Parents:

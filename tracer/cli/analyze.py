@@ -61,7 +61,7 @@ def command(
     for remark in said:
         note(remark)
     report = analyze(
-        found.records, tolerance_ns=tolerance, short_ids=True, max_skew_ns=max_skew_ns
+        found.records, tolerance_ns=tolerance, is_file=True, max_skew_ns=max_skew_ns
     )
     document: dict[str, Any] = analysis_document(
         report,

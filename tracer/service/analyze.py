@@ -16,14 +16,15 @@ def analyze(
     *,
     baselines: Baselines | None = None,
     tolerance_ns: int | None = None,
-    short_ids: bool = False,
+    is_file: bool = False,
     max_skew_ns: int | None = MAX_CLOCK_SKEW_NS,
 ) -> AnalysisReport:
     """Critical paths, and what stands out against `baselines` (without: against each other).
 
     Order of spans changes nothing. `tolerance_ns` None: 1 % of the parent, at most 1 ms.
-    `short_ids`: traces under half an id join those under the whole one (for files: what is read
-    by its id is whole under it). `max_skew_ns`: clocks further off than that stay, None: all do.
+    `is_file`: the spans are a batch that always comes whole, so one trace may tell of another:
+    what came under half a trace id joins the whole one, and clocks are learned over all traces.
+    `max_skew_ns`: clocks further off than that stay, None: all do.
     Raises BadQuery on a negative tolerance and BadInput on ids that are not hex.
     """
     if tolerance_ns is not None and tolerance_ns < 0:
@@ -33,6 +34,7 @@ def analyze(
         columns,
         baselines=baselines,
         tolerance_ns=tolerance_ns,
-        short_ids=short_ids,
+        short_ids=is_file,
         max_skew_ns=max_skew_ns,
+        learn_clocks=is_file,
     )
