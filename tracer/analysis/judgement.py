@@ -11,10 +11,12 @@ from tracer.analysis.aggregate import CommonBottlenecks, aggregate
 from tracer.analysis.analyse import Analysis, analyse
 from tracer.analysis.baseline import baselines_from_facts, path_sums
 from tracer.analysis.critical_path import critical_ns
+from tracer.analysis.journeys import causes
 from tracer.analysis.packing import Rows
 from tracer.analysis.rank import Bottlenecks, rank
 from tracer.analysis.skew import MAX_CLOCK_SKEW_NS
 from tracer.columns.baselines import Baselines
+from tracer.columns.links import SpanLinks
 from tracer.columns.spans import SpanColumns
 
 
@@ -33,6 +35,7 @@ class AnalysisReport:
     common: CommonBottlenecks
     tolerance_ns: int | None
     max_skew_ns: int | None
+    cause: Rows  # by span row: see `journeys.causes`
     leave_one_out: bool
 
 
@@ -44,6 +47,7 @@ def judge(
     short_ids: bool = False,
     max_skew_ns: int | None = MAX_CLOCK_SKEW_NS,
     learn_clocks: bool = False,
+    links: SpanLinks | None = None,
 ) -> AnalysisReport:
     """Analyse and rank. Without `baselines` every trace is judged by the others of the batch."""
     analysis = analyse(
@@ -71,6 +75,7 @@ def judge(
         common=aggregate(found),
         tolerance_ns=tolerance_ns,
         max_skew_ns=max_skew_ns,
+        cause=causes(forest, links),
         leave_one_out=baselines is None,
     )
 

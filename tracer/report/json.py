@@ -20,6 +20,7 @@ from tracer.analysis.judgement import AnalysisReport
 from tracer.analysis.rank import MIN_TRACES, REASONS, ROLES
 from tracer.columns.ids import span_id_text, trace_id_text
 from tracer.report.clock_shifts import clock_shifts
+from tracer.report.journey import journey_document, journeys
 from tracer.report.outline import outline
 from tracer.report.quality import (
     ORPHAN_REASONS,
@@ -45,7 +46,8 @@ def analysis_document(
 ) -> dict[str, Any]:
     """The whole document. `baseline` describes the window that the baselines were read from.
 
-    `most_outlines`: so many traces, slowest first, carry the outline that a waterfall is drawn of.
+    `most_outlines`: so many traces, slowest first, carry the outline that a waterfall is drawn of,
+    and their journey through queues.
     """
     forest, facts = report.analysis.forest, report.analysis.facts
     main = np.flatnonzero(facts.is_main)
@@ -56,6 +58,10 @@ def analysis_document(
         _trace(report, int(rank), counts, by_root, outlined=place < most_outlines)
         for place, rank in enumerate(main[order].tolist())
     ]
+    onward = journeys(report)
+    for place, (trace, rank) in enumerate(zip(traces, main[order].tolist(), strict=True)):
+        root = int(forest.roots[rank])
+        trace["journey"] = journey_document(onward, root) if place < most_outlines else None
     return {
         "schema": SCHEMA,
         "tolerance": _tolerance(report.tolerance_ns),

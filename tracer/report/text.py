@@ -86,6 +86,8 @@ def _parts(document: Document, width: int, most_traces: int) -> Iterator[Rendera
         if len(traces) > 1:
             yield Text()
         yield from _trace(trace, width)
+        if trace["journey"] is not None:
+            yield plain(_journey(trace["journey"]))
         if said := clocks_text(trace["clock_shifts"], document["clock_skew"]["max_ns"]):
             yield plain(said, DIM)
     yield Text()
@@ -167,6 +169,15 @@ def _trace(trace: Document, width: int) -> Iterator[RenderableType]:
     yield from _bottlenecks(trace["bottlenecks"], trace["duration_ns"])
     yield from trace_errors(trace.get("errors"))
     yield from _quality(trace["quality"])
+
+
+def _journey(journey: Document) -> str:
+    """Until everything that the request caused was done."""
+    return (
+        f"What it caused was done after {fig.duration(journey['duration_ns'])}, "
+        f"{fig.duration(journey['queue_ns'])} of it in queues; "
+        f"{_name(journey['last'])} ended last."
+    )
 
 
 def _bottlenecks(found: Sequence[Document], duration_ns: int) -> Iterator[RenderableType]:

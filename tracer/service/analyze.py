@@ -6,6 +6,7 @@ from tracer.analysis.judgement import AnalysisReport, judge
 from tracer.analysis.skew import MAX_CLOCK_SKEW_NS
 from tracer.columns.baselines import Baselines
 from tracer.columns.convert import columns_from_records
+from tracer.columns.links import links_from_records
 from tracer.columns.records import SpanRecords
 from tracer.columns.spans import SpanColumns
 from tracer.errors import BadQuery
@@ -23,7 +24,7 @@ def analyze(
 
     Order of spans changes nothing. `tolerance_ns` None: 1 % of the parent, at most 1 ms.
     `is_file`: the spans are a batch that always comes whole, so one trace may tell of another:
-    what came under half a trace id joins the whole one, and clocks are learned over all traces.
+    what came under half a trace id joins the whole one, clocks are learned over all traces.
     `max_skew_ns`: clocks further off than that stay, None: all do.
     Raises BadQuery on a negative tolerance and BadInput on ids that are not hex.
     """
@@ -37,4 +38,5 @@ def analyze(
         short_ids=is_file,
         max_skew_ns=max_skew_ns,
         learn_clocks=is_file,
+        links=links_from_records(spans) if isinstance(spans, SpanRecords) else None,
     )
