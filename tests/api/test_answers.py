@@ -35,6 +35,7 @@ DOCUMENTS = [
     ("/traces", schemas.TraceList),
     (f"/traces/{TRACE}", schemas.Trace),
     (f"/traces/{TRACE}/analysis", schemas.Analysis),
+    (f"/traces/{TRACE}/analysis?skew_correction=false", schemas.Analysis),
     ("/slow-traces", schemas.SlowTraces),
     ("/services", schemas.Services),
     ("/services/shop/operations", schemas.Operations),

@@ -101,7 +101,11 @@ def test_dependencies_are_drawn(data: Path) -> None:
 def test_one_trace_is_shown(data: Path) -> None:
     done = command("trace", "a", "--data", str(data))
     assert (done.returncode, "not 16 or 32 hex digits" in done.stderr) == (2, True)
-    done = command("trace", f"{TRACES:016x}", "--data", str(data))
+    asked = ("trace", f"{TRACES:016x}", "--data", str(data))
+    raw = json.loads(command(*asked, "--no-skew-correction", "--json").stdout)["analysis"]
+    assert raw["clock_skew"]["corrected"] is False
+    assert "--no-skew-correction" in raw["reproduce"]
+    done = command(*asked)
     assert done.returncode == 0, done.stderr
     assert "SELECT stock" in done.stdout
     assert "200ms" in done.stdout

@@ -110,6 +110,7 @@ OTHER = "f" * 32
         ([reference(GONE), reference(B, "FOLLOWS_FROM")], B, [GONE]),
         ([reference(GONE)], GONE, []),
         ([reference(A, trace_id=OTHER)], "", [A]),
+        ([reference(A, "FOLLOWS_FROM", OTHER)], "", [A]),
         ([reference(A, trace_id=OTHER), reference(B)], B, [A]),
         ([reference("0")], "", []),
     ],
