@@ -60,9 +60,7 @@ def command(
     said = remarks(found)
     for remark in said:
         note(remark)
-    report = analyze(
-        found.records, tolerance_ns=tolerance, is_file=True, max_skew_ns=max_skew_ns
-    )
+    report = analyze(found.records, tolerance_ns=tolerance, is_file=True, max_skew_ns=max_skew_ns)
     document: dict[str, Any] = analysis_document(
         report,
         reproduce=_reproduce(files, form, overlap_tolerance, max_skew_ns),
