@@ -128,7 +128,7 @@ class Settler:
             max_operations=self._rules.max_operations,
         )
         self._done: dict[int, int] = {}  # trace key → last ingest time analysed, above watermark
-        self._recent: deque[tuple[int, NDArray[np.uint64]]] = deque()  # settled below watermark
+        self._recent: deque[tuple[int, NDArray[np.uint64]]] = deque()  # settled, sorted keys
         self._dirty: dict[int, int] = {}  # minute → first fact version not rolled up
         self._rolled_ns: dict[int, int] = {}  # minute → when, of those rolled up lately
         self._floors = read_floors(self._engine)
@@ -200,8 +200,11 @@ class Settler:
 
     def _settled_before(self, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
         found = np.array([key in self._done for key in keys.tolist()], np.bool_)
+        order = np.argsort(keys)  # neighbours are looked for near each other
         for _, settled in self._recent:
-            found |= np.isin(keys, settled)
+            if len(settled):
+                at = np.searchsorted(settled[:-1], keys[order])
+                found[order] |= settled[at] == keys[order]
         return found
 
     def _batches(
