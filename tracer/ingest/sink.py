@@ -139,7 +139,8 @@ class Sink:
         self._in_flight = 0  # blocks begun
         self._held: set[int] = set()  # ingest times that the horizon may not pass
         self._clock_ns = 0
-        self._begun_s = float("-inf")
+        self._begun_s = float("-inf")  # the last block
+        self._ended_s = float("-inf")
         self._bytes_per_row = 64.0
         self._closing = False
         self._abandoned = False  # closed before everything was committed
@@ -277,7 +278,7 @@ class Sink:
             with self._changed:
                 self._in_flight -= 1
                 self._held.remove(begun.ingest_ns)
-                self._commit_s = ended_s - begun.begun_s
+                self._commit_s, self._ended_s = ended_s - begun.begun_s, ended_s
                 self._block_rows = result.rows
                 self._counts["commits"] += 1
             self._watch(begun.done(result, started_s, ended_s))
@@ -317,7 +318,9 @@ class Sink:
             return 0.0
         longest_s = min(self._settings.longest_interval_s, 4 * self._commit_s)
         interval_s = max(self._settings.interval_s, longest_s)
-        return max(0.0, self._begun_s + interval_s - time.monotonic())
+        # Clients that were just answered are about to come again: their requests go in together.
+        answered_s = self._ended_s + min(self._settings.interval_s, self._commit_s / 4)
+        return max(0.0, max(self._begun_s + interval_s, answered_s) - time.monotonic())
 
     def _take(self) -> list[_Waiting]:
         """What is queued, up to a full block, and at least one request; a large one alone."""

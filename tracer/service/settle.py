@@ -210,9 +210,8 @@ class Settler:
     def _batches(
         self, ready: stored.Activity, again: NDArray[np.bool_]
     ) -> list[tuple[stored.Activity, NDArray[np.bool_]]]:
-        filled = np.cumsum(ready.spans) // BATCH_SPANS
-        by_count = np.arange(len(ready)) // BATCH_TRACES
-        change = np.flatnonzero(np.diff(filled) | np.diff(by_count)) + 1
+        share = np.maximum(ready.spans / BATCH_SPANS, 1 / BATCH_TRACES)  # of a batch, by each trace
+        change = np.flatnonzero(np.diff(np.cumsum(share) // 1)) + 1
         edges = [0, *change.tolist(), len(ready)]
         return [
             (ready.take(slice(low, high)), again[low:high])
