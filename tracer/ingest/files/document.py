@@ -15,8 +15,10 @@ import orjson
 from tracer.errors import BadInput
 from tracer.ingest.files.account import Account
 from tracer.ingest.files.jaeger import request_from_jaeger
+from tracer.ingest.files.jaeger_fast import usual_jaeger
 from tracer.ingest.files.source import Source
 from tracer.ingest.files.zipkin import request_from_zipkin
+from tracer.ingest.files.zipkin_fast import usual_zipkin
 from tracer.ingest.otlp.json_fault import Fault
 from tracer.ingest.otlp.otlp_json import request_from_document, usual_request
 
@@ -35,7 +37,6 @@ GIVE: Final = (
 )
 _OTHER_SIGNALS: Final = {"resourceMetrics": "metrics", "resourceLogs": "logs"}
 _NO_SPANS: Final = "has no spans in it: export a trace that has some"
-_USUAL: Final[dict[str, Callable[[bytes], bytes | None]]] = {"otlp": usual_request}
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,11 @@ class Documents:
         self._format = format
         self._account = account
         self._kind = "otlp" if format == "auto" else str(format)
+        self._usual: dict[str, Callable[[bytes], bytes | None]] = {
+            "otlp": usual_request,
+            "jaeger": usual_jaeger,
+            "zipkin": lambda text: usual_zipkin(text, account.changed),
+        }
 
     def request(self, text: bytes, place: Place) -> bytes:
         """One document, or one element of a Jaeger or Zipkin document.
@@ -62,16 +68,14 @@ class Documents:
         Raises `orjson.JSONDecodeError` when it is no JSON, and `BadInput` for any other fault.
         """
         if self._format in ("auto", self._kind):
-            usual = _USUAL.get(self._kind)
-            request = usual(text) if usual else None
+            request = self._usual[self._kind](text)
             if request is not None:
                 return request
         document = orjson.loads(text)
         kind = self._kind_of(document)
         if kind != self._kind and self._format == "auto":
             self._kind = kind
-            usual = _USUAL.get(kind)
-            request = usual(text) if usual else None
+            request = self._usual[kind](text)
             if request is not None:
                 return request
         return self._obvious(document, kind, place)

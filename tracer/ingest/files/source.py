@@ -32,7 +32,7 @@ _OTHERS: Final = {
     b"\xfe\xff": "is text in UTF-16: save it as UTF-8",
 }
 HEAD_BYTES: Final = 64 << 10
-CHUNK_BYTES: Final = 1 << 20
+CHUNK_BYTES: Final = 1 << 16
 
 
 class _Readable(Protocol):

@@ -39,6 +39,7 @@ _STATUS: Final = {
 }
 SCOPE_NAME: Final = ("otel.scope.name", "otel.library.name")
 SCOPE_VERSION: Final = ("otel.scope.version", "otel.library.version")
+_OF_RESOURCE: Final = ("serviceName", "ipv4", "ipv6")
 _SAYS_NO_MORE: Final = ("", "true")  # of an error tag: there was one
 
 # What is said of a file, after how many spans it is true of.
@@ -104,7 +105,7 @@ def _add_spans(
         if piece.duration_ns is None:
             changed[UNMEASURED] += 1
         tags = dict(piece.tags)
-        scope = (piece.endpoint, _taken(tags, SCOPE_NAME), _taken(tags, SCOPE_VERSION))
+        scope = (piece.endpoint, take(tags, SCOPE_NAME), take(tags, SCOPE_VERSION))
         if scope not in groups:
             if piece.endpoint not in resources:
                 resources[piece.endpoint] = request.resource_spans.add()
@@ -120,7 +121,7 @@ def _add_spans(
 def _piece(index: int, given: Any) -> Piece:
     try:
         span = as_object(given)
-        endpoint = as_object(span.get("localEndpoint"))
+        endpoint = endpoint_of(span.get("localEndpoint"))
         return Piece(
             index=index,
             span=span,
@@ -131,10 +132,7 @@ def _piece(index: int, given: Any) -> Piece:
                 as_text(span, "kind") == "SERVER",
                 as_text(endpoint, "serviceName"),
             ),
-            endpoint=orjson.dumps(
-                {key: value for key, value in endpoint.items() if key != "port"},
-                option=orjson.OPT_SORT_KEYS,
-            ),
+            endpoint=orjson.dumps({key: endpoint.get(key) for key in _OF_RESOURCE}),
             start_ns=nanoseconds(span, "timestamp") or None,
             duration_ns=nanoseconds(span, "duration") if span.get("duration") else None,
             tags=_tags(span),
@@ -142,6 +140,14 @@ def _piece(index: int, given: Any) -> Piece:
         )
     except Fault as fault:
         raise fault.under(f"[{index}]") from None
+
+
+def endpoint_of(given: Any) -> dict[str, Any]:
+    """A local endpoint, its members of the types they have to be."""
+    endpoint = as_object(given)
+    for key in _OF_RESOURCE:
+        as_text(endpoint, key)
+    return endpoint
 
 
 def _tags(span: dict[str, Any]) -> dict[str, str]:
@@ -187,8 +193,8 @@ def _fill_span(otlp: Span, piece: Piece, start_ns: int, tags: dict[str, str]) ->
     otlp.end_time_unix_nano = min(start_ns + (piece.duration_ns or 0), LARGEST)
     kind = as_text(span, "kind")
     otlp.kind = KINDS.get(kind, Span.SPAN_KIND_UNSPECIFIED)
-    otlp.trace_state = _taken(tags, ("w3c.tracestate",))
-    _set_status(otlp, tags)
+    otlp.trace_state = take(tags, ("w3c.tracestate",))
+    set_status(otlp, tags)
     for key, text in tags.items():
         otlp.attributes.add(key=key).value.string_value = text
     if kind not in KINDS:
@@ -217,7 +223,7 @@ def fill_marks(otlp: Any, span: dict[str, Any], tags: dict[str, str]) -> None:
             otlp.attributes.add(key=f"zipkin.{name}").value.bool_value = True
 
 
-def _set_status(otlp: Span, tags: dict[str, str]) -> None:
+def set_status(otlp: Span, tags: dict[str, str]) -> None:
     """otel.status_code wins over an error tag, which means failure whatever it says."""
     code = _STATUS.get(tags.get("otel.status_code", "").upper())
     if code is not None:
@@ -229,10 +235,10 @@ def _set_status(otlp: Span, tags: dict[str, str]) -> None:
         text = tags.pop("error")
         otlp.status.message = "" if text in _SAYS_NO_MORE else text
     if otlp.status.code and not otlp.status.message:
-        otlp.status.message = _taken(tags, ("otel.status_description",))
+        otlp.status.message = take(tags, ("otel.status_description",))
 
 
-def _taken(tags: dict[str, str], keys: tuple[str, ...]) -> str:
+def take(tags: dict[str, str], keys: tuple[str, ...]) -> str:
     """Takes the first tag with one of the keys; '' if there is none."""
     for key in keys:
         if key in tags:

@@ -92,10 +92,21 @@ def _write(text: bytes) -> bytes:
         value = _scalar(parsed.value)
     if value is None:
         return _obvious(Resource, [part(text)])[1:]  # without the tag
-    key = parsed.key.encode()
-    head = b"\x0a" + varint(len(key)) + key if key else b""
+    return pair(parsed.key, value)
+
+
+def pair(key: str, value: bytes) -> bytes:
+    """Length and content of a KeyValue of an AnyValue; the tag is its owner's."""
+    name = key.encode()
+    head = b"\x0a" + varint(len(name)) + name if name else b""
     content = b"".join((head, b"\x12", varint(len(value)), value))
     return varint(len(content)) + content
+
+
+def text_value(text: str) -> bytes:
+    """An AnyValue that is a string."""
+    content = text.encode()
+    return b"\x0a" + varint(len(content)) + content
 
 
 def _scalar(value: _Value) -> bytes | None:
@@ -105,8 +116,7 @@ def _scalar(value: _Value) -> bytes | None:
         return None
     text, truth, integer, double = members
     if text is not None:
-        content: bytes = text.encode()
-        return b"\x0a" + varint(len(content)) + content
+        return text_value(text)
     if truth is not None:
         return b"\x10\x01" if truth else b"\x10\x00"
     if double is not None:
