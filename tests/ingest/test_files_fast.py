@@ -11,9 +11,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.otlp import difference
+from tests.support.otlp import rows
 from tracer.ingest.files.jaeger import request_from_jaeger
 from tracer.ingest.files.jaeger_fast import usual_jaeger
+from tracer.ingest.files.span_bytes import Groups
 from tracer.ingest.files.zipkin import request_from_zipkin
 from tracer.ingest.files.zipkin_fast import usual_zipkin
 from tracer.ingest.otlp.decode import decode
@@ -139,9 +140,20 @@ ZIPKIN = st.one_of(
 )
 
 
+def jaeger_fast(text: bytes) -> bytes | None:
+    groups = Groups()
+    return groups.request() if usual_jaeger(text, groups) else None
+
+
+def zipkin_fast(text: bytes, changed: Counter[str]) -> bytes | None:
+    groups = Groups()
+    return groups.request() if usual_zipkin(text, groups, changed) else None
+
+
 def same_spans(fast: bytes, obvious: bytes) -> None:
+    """But for their order: spans are grouped by what they share."""
     left, right = (decode([request], ingest_ns=1) for request in (fast, obvious))
-    assert difference(left.records, right.records) == []
+    assert sorted(map(repr, rows(left.records))) == sorted(map(repr, rows(right.records)))
     assert left.rejected == right.rejected
 
 
@@ -156,7 +168,7 @@ def test_jaeger_is_read_alike(document: Any) -> None:
         text = orjson.dumps(document)
     except TypeError:  # an integer over 64 bits
         text = json.dumps(document).encode()
-    fast = usual_jaeger(text)
+    fast = jaeger_fast(text)
     try:
         obvious = request_from_jaeger(orjson.loads(text))
     except Fault:
@@ -172,7 +184,7 @@ def test_jaeger_is_read_alike(document: Any) -> None:
 def test_zipkin_is_read_alike(document: Any) -> None:
     for text in texts_of(document):
         fast_changed, changed, rejected = Counter[str](), Counter[str](), Counter[str]()
-        fast = usual_zipkin(text, fast_changed)
+        fast = zipkin_fast(text, fast_changed)
         try:
             obvious = request_from_zipkin(orjson.loads(text), changed, rejected)
         except Fault:
@@ -244,13 +256,13 @@ ZIPKIN_USUAL = [
 
 @pytest.mark.parametrize("text", texts_of(JAEGER_USUAL), ids=["compact", "indented"])
 def test_what_jaeger_writes_goes_the_fast_way(text: bytes) -> None:
-    fast = usual_jaeger(text)
+    fast = jaeger_fast(text)
     assert fast is not None
     same_spans(fast, request_from_jaeger(orjson.loads(text)))
 
 
 @pytest.mark.parametrize("text", texts_of(ZIPKIN_USUAL), ids=["compact", "indented"])
 def test_what_zipkin_writes_goes_the_fast_way(text: bytes) -> None:
-    fast = usual_zipkin(text, Counter())
+    fast = zipkin_fast(text, Counter())
     assert fast is not None
     same_spans(fast, request_from_zipkin(orjson.loads(text), Counter(), Counter()))

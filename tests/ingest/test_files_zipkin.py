@@ -66,7 +66,8 @@ def test_every_shape_and_the_plain_fields(tmp_path: Path, wrap: Any) -> None:
     assert (row["Timestamp"], row["Duration"]) == (START_US * 1000, 1_234_000)
     assert row["ResourceAttributes"] == [
         ("service.name", "shop"),
-        ("host.ip", '{"values":[{"stringValue":"10.1.0.1"},{"stringValue":"2001:db8::1"}]}'),
+        ("host.ip", "10.1.0.1"),
+        ("zipkin.ipv6", "2001:db8::1"),
     ]
     assert row["SpanAttributes"] == [
         ("http.path", "/"),

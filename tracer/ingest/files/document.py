@@ -6,7 +6,7 @@ What exporters and back ends really write becomes a request without being parsed
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -17,6 +17,7 @@ from tracer.ingest.files.account import Account
 from tracer.ingest.files.jaeger import request_from_jaeger
 from tracer.ingest.files.jaeger_fast import usual_jaeger
 from tracer.ingest.files.source import Source
+from tracer.ingest.files.span_bytes import Groups
 from tracer.ingest.files.zipkin import request_from_zipkin
 from tracer.ingest.files.zipkin_fast import usual_zipkin
 from tracer.ingest.otlp.json_fault import Fault
@@ -36,6 +37,7 @@ GIVE: Final = (
     "that tracer wrote"
 )
 _OTHER_SIGNALS: Final = {"resourceMetrics": "metrics", "resourceLogs": "logs"}
+_REQUEST_BYTES: Final = 2 << 20  # of spans of many traces, taken together
 _NO_SPANS: Final = "has no spans in it: export a trace that has some"
 
 
@@ -49,45 +51,63 @@ class Place:
 
 
 class Documents:
-    """Turns the documents of one file into requests. It remembers the kind of the last one."""
+    """Turns the documents of one file into requests. It remembers the kind of the last one.
+
+    Spans of many traces become one request: what `requests` does not give, `rest` does.
+    """
 
     def __init__(self, source: Source, format: FileFormat, account: Account) -> None:
         self._source = source
         self._format = format
         self._account = account
         self._kind = "otlp" if format == "auto" else str(format)
-        self._usual: dict[str, Callable[[bytes], bytes | None]] = {
-            "otlp": usual_request,
-            "jaeger": usual_jaeger,
-            "zipkin": lambda text: usual_zipkin(text, account.changed),
-        }
+        self._groups = Groups()
 
-    def request(self, text: bytes, place: Place) -> bytes:
+    def requests(self, text: bytes, place: Place) -> Iterator[bytes]:
         """One document, or one element of a Jaeger or Zipkin document.
 
-        Raises `orjson.JSONDecodeError` when it is no JSON, and `BadInput` for any other fault.
+        Raises `orjson.JSONDecodeError` when it is no JSON, and `BadInput` for any other fault; by
+        then nothing of it was taken.
         """
-        if self._format in ("auto", self._kind):
-            request = self._usual[self._kind](text)
-            if request is not None:
-                return request
-        document = orjson.loads(text)
-        kind = self._kind_of(document)
-        if kind != self._kind and self._format == "auto":
-            self._kind = kind
-            request = self._usual[kind](text)
-            if request is not None:
-                return request
-        return self._obvious(document, kind, place)
+        request = self._usual(self._kind, text)
+        if request is None:
+            document = orjson.loads(text)
+            kind = self._kind_of(document)
+            if kind != self._kind and self._format == "auto":
+                self._kind = kind
+                request = self._usual(kind, text)
+            if request is None:
+                request = self._obvious(document, kind, place)
+        if request:
+            yield request
+        full = self._groups.request(_REQUEST_BYTES)
+        if full:
+            yield full
 
     def group(self, text: bytes, place: Place) -> bytes:
-        """One element of `resourceSpans`. Raises as `request` does."""
+        """One element of `resourceSpans`. Raises as `requests` does."""
         whole = b'{"resourceSpans":[' + text + b"]}"
         if self._format in ("auto", "otlp"):
             request = usual_request(whole)
             if request is not None:
                 return request
         return self._obvious(orjson.loads(whole), "otlp", place)
+
+    def rest(self) -> Iterator[bytes]:
+        """What is left at the end of the file, or before a fault."""
+        rest = self._groups.request()
+        if rest:
+            yield rest
+
+    def _usual(self, kind: str, text: bytes) -> bytes | None:
+        """The request, b"" when the spans wait for more, None for what is not usual."""
+        match kind:
+            case "jaeger":
+                return b"" if usual_jaeger(text, self._groups) else None
+            case "zipkin":
+                return b"" if usual_zipkin(text, self._groups, self._account.changed) else None
+            case _:
+                return usual_request(text)
 
     def _obvious(self, document: Any, kind: str, place: Place) -> bytes:
         if self._format not in (kind, "auto"):

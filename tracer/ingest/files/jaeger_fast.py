@@ -25,9 +25,9 @@ from tracer.ingest.files.kept import Kept, Special
 from tracer.ingest.files.span_bytes import (
     ATTRIBUTE,
     EVENT_ATTRIBUTE,
+    Groups,
     Scope,
     event,
-    group,
     ids,
     interval,
     name,
@@ -102,20 +102,26 @@ class _Outcome(NamedTuple):
     fields: bytes  # of the span
 
 
-def usual_jaeger(text: bytes) -> bytes | None:
-    """The request of one trace, or of one answer of the API; None for any other, valid or not."""
+def usual_jaeger(text: bytes, groups: Groups) -> bool:
+    """Adds the spans of one trace, or of one answer of the API, to the groups.
+
+    False, and nothing added, for any other text, valid or not.
+    """
     try:
         if b"\n" in text:  # for people: compact, the same goes twice as fast
             text = orjson.dumps(orjson.loads(text))
         is_answer = text.startswith(b'{"data"')
         traces = _parse_answer(text).data if is_answer else [_parse_trace(text)]
-        return b"".join([_trace(trace) for trace in traces])
+        written = [part for trace in traces for part in _trace(trace)]
     except (msgspec.DecodeError, Fault, ValueError, RecursionError):
-        return None
+        return False
+    for resource, scopes in written:
+        groups.add(resource, scopes)
+    return True
 
 
-def _trace(trace: TraceRecord) -> bytes:
-    """Resources and scopes in the order in which spans name them, as the obvious way has them."""
+def _trace(trace: TraceRecord) -> list[tuple[bytes, dict[Scope, list[bytes]]]]:
+    """The spans by resource and scope."""
     present: set[bytes] = set()
     processes = trace.processes or {}
     groups: dict[str, dict[Scope, list[bytes]]] = {}
@@ -152,12 +158,9 @@ def _trace(trace: TraceRecord) -> bytes:
         if span.logs:
             content += map(_event, span.logs)
         spans.append(span_of(content))
-    return b"".join(
-        [
-            group(_process(processes.get(process, Raw(b"{}"))), scopes)
-            for process, scopes in groups.items()
-        ]
-    )
+    return [
+        (_process(processes.get(process, Raw(b"{}"))), scopes) for process, scopes in groups.items()
+    ]
 
 
 def _process(process: Raw) -> bytes:

@@ -27,31 +27,40 @@ _OF_OTHERS: Final = (b'"resourceSpans"', b'"spans"')
 
 
 def json_requests(source: Source, format: FileFormat, account: Account) -> Iterator[bytes]:
-    """Serialized OTLP requests that say what the documents of the file say."""
+    """Serialized OTLP requests that say what the documents of the file say.
+
+    Of a file with a fault, what comes before it is given first.
+    """
     documents = Documents(source, format, account)
+    try:
+        yield from _requests(source, documents, account)
+    except BadInput:
+        yield from documents.rest()
+        raise
+    yield from documents.rest()
+
+
+def _requests(source: Source, documents: Documents, account: Account) -> Iterator[bytes]:
     found = False
     as_lines = False
     while line := source.line(LONGEST_LINE):
         if line.isspace():
             continue
         number = source.lines if line.endswith(b"\n") else source.lines + 1
+        place = Place(f"line {number}, ") if found else Place()
         if len(line) <= LONGEST_LINE and (as_lines or not found):
-            where = Place(f"line {number}, ") if found else Place()
             try:
-                request = documents.request(line, where)
+                yield from documents.requests(line, place)
             except orjson.JSONDecodeError as error:
                 if found:
                     _end_of_lines(source, number, error, account)
                     return
             else:
-                yield request
                 found = as_lines = True
                 continue
         source.unread(line)
         source.lines = number - 1
-        yield from _cut_up(
-            source, documents, Place(f"line {number}, ") if found else Place(), account
-        )
+        yield from _cut_up(source, documents, place, account)
         found = True
     if not found:
         raise source.error("has only blank lines: export the trace again")
@@ -84,32 +93,31 @@ def _cut_up(
                 return
             if element.index < 0:
                 if element.key or not whole:
-                    request = _around(documents, element, place, whole)
-                    if request:
-                        yield request
+                    yield from _around(documents, element, place, whole)
                 return
             whole += 1
             if spans.takes(element):
                 yield from spans.add(element)
                 continue
-            yield _element(documents, element, place)
+            yield from _element(documents, element, place)
         except orjson.JSONDecodeError as error:
             raise _not_json(source, element, error) from None
 
 
-def _element(documents: Documents, element: Element, place: Place) -> bytes:
+def _element(documents: Documents, element: Element, place: Place) -> Iterator[bytes]:
     at = Place(place.where, f"{element.key}[{element.index}]")
     if element.key == "resourceSpans":
-        return documents.group(element.text, at)
-    return documents.request(element.text, at)
+        yield documents.group(element.text, at)
+    else:
+        yield from documents.requests(element.text, at)
 
 
-def _around(documents: Documents, element: Element, place: Place, whole: int) -> bytes:
+def _around(documents: Documents, element: Element, place: Place, whole: int) -> Iterator[bytes]:
     """What stands around the elements holds no spans of its own, but it has to be JSON."""
-    if not whole:
-        return documents.request(element.text, place)
-    orjson.loads(element.text)
-    return b""
+    if whole:
+        orjson.loads(element.text)
+    else:
+        yield from documents.requests(element.text, place)
 
 
 def _cut_off(source: Source, element: Element, whole: int) -> str:
@@ -165,7 +173,7 @@ class _Spans:
         if self._texts:
             whole = b"[" + b",".join(self._texts) + b"]"
             self._texts, self._size = [], 0
-            yield self._documents.request(whole, Place(self._place.where, first=self._first))
+            yield from self._documents.requests(whole, Place(self._place.where, first=self._first))
 
 
 def _trace_id(text: bytes) -> Any:

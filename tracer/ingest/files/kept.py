@@ -11,7 +11,7 @@ from typing import Any, Final
 
 # Values that never repeat, or huge ones, must not make the program grow: some 4 MB a table.
 _KEPT: Final = 4096
-_LONGEST: Final = 512
+LONGEST: Final = 512  # bytes
 
 
 class Special(bytes):
@@ -42,7 +42,10 @@ class Kept(dict[bytes, bytes]):
 
     def __missing__(self, text: bytes) -> bytes:
         made = self._make(text)
-        if len(text) <= _LONGEST:
+        if len(text) > LONGEST:
+            if type(made) is Special:
+                raise ValueError("too long a field to keep what comes of it")
+        else:
             if len(self) >= _KEPT:
                 self.clear()
             self[text] = made

@@ -6,8 +6,8 @@
 
 Times are microseconds. Ids stay as they are: the client's and the server's half of a call may bear
 the same one, which the analysis knows. What OpenTelemetry has no field for becomes an attribute:
-endpoints under their names in the semantic conventions, `debug` and `shared` as `zipkin.debug` and
-`zipkin.shared`.
+endpoints under the names of the semantic conventions, `debug`, `shared` and a second address under
+names that begin with `zipkin.`.
 Source: zipkin-api, zipkin2-api.yaml; opentelemetry-specification, trace/sdk_exporters/zipkin.md.
 """
 
@@ -174,11 +174,12 @@ def fill_resource(group: ResourceSpans, endpoint: dict[str, Any]) -> None:
     name = as_text(endpoint, "serviceName")
     if name:
         group.resource.attributes.add(key="service.name").value.string_value = name
-    addresses = [as_text(endpoint, key) for key in ("ipv4", "ipv6")]
-    if any(addresses):
-        values = group.resource.attributes.add(key="host.ip").value.array_value.values
-        for address in filter(None, addresses):
-            values.add().string_value = address
+    address, other = as_text(endpoint, "ipv4"), as_text(endpoint, "ipv6")
+    if not address:
+        address, other = other, ""
+    for key, text in (("host.ip", address), ("zipkin.ipv6", other)):
+        if text:
+            group.resource.attributes.add(key=key).value.string_value = text
 
 
 def _fill_span(otlp: Span, piece: Piece, start_ns: int, tags: dict[str, str]) -> None:

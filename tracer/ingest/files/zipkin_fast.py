@@ -18,12 +18,12 @@ from msgspec.json import Decoder
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
 
 from tracer.ingest.files import zipkin
-from tracer.ingest.files.kept import Kept, Special
+from tracer.ingest.files.kept import LONGEST, Kept, Special
 from tracer.ingest.files.span_bytes import (
     ATTRIBUTE,
+    Groups,
     Scope,
     event,
-    group,
     ids,
     interval,
     name,
@@ -94,8 +94,11 @@ _parse_span: Final = Decoder(SpanRecord).decode
 _parse_tag: Final = Decoder(dict[str, str]).decode
 
 
-def usual_zipkin(text: bytes, changed: Counter[str]) -> bytes | None:
-    """The request of one span, trace or list of traces; None for any other, valid or not."""
+def usual_zipkin(text: bytes, groups: Groups, changed: Counter[str]) -> bool:
+    """Adds the spans of one span, trace or list of traces to the groups.
+
+    False, and nothing added, for any other text, valid or not.
+    """
     try:
         if b"\n" in text:  # for people: compact, the same goes twice as fast
             text = orjson.dumps(orjson.loads(text))
@@ -105,17 +108,19 @@ def usual_zipkin(text: bytes, changed: Counter[str]) -> bytes | None:
             traces = [_parse_trace(text)]
         else:
             traces = [[_parse_span(text)]]
-        request = b"".join([_trace(trace) for trace in traces])
+        written = [part for trace in traces for part in _trace(trace).items()]
     except (msgspec.DecodeError, Fault, ValueError, KeyError, RecursionError):  # of a kind, too
-        return None
+        return False
+    for resource, scopes in written:
+        groups.add(resource, scopes)
     unmeasured = sum([not span.duration for trace in traces for span in trace])
     if unmeasured:
         changed[zipkin.UNMEASURED] += unmeasured
-    return request
+    return True
 
 
-def _trace(trace: list[SpanRecord]) -> bytes:
-    """Resources and scopes in the order in which spans name them, as the obvious way has them."""
+def _trace(trace: list[SpanRecord]) -> dict[bytes, dict[Scope, list[bytes]]]:
+    """The spans by resource and scope."""
     groups: dict[bytes, dict[Scope, list[bytes]]] = {}
     names: set[tuple[str, str, bool, bool, str]] = set()
     for span in trace:
@@ -152,7 +157,7 @@ def _trace(trace: list[SpanRecord]) -> bytes:
         spans.append(span_of(content))
     if len(names) < len(trace):
         raise ValueError("pieces of a span")
-    return b"".join([group(resource, scopes) for resource, scopes in groups.items()])
+    return groups
 
 
 def _ids(trace_id: str, span_id: str, parent: str | None) -> bytes:
@@ -205,8 +210,15 @@ def _outcome(special: tuple[Special, ...]) -> _Outcome:
     return _Outcome(scope, bytes(span.SerializeToString()))
 
 
-@lru_cache(_KEPT)
 def _local(text: bytes) -> _Local:
+    return (_kept_local if len(text) <= LONGEST else _read_local)(text)
+
+
+def _remote(text: bytes) -> bytes:
+    return (_kept_remote if len(text) <= LONGEST else _read_remote)(text)
+
+
+def _read_local(text: bytes) -> _Local:
     endpoint = zipkin.endpoint_of(orjson.loads(text) if text else None)
     filled = ResourceSpans()
     zipkin.fill_resource(filled, endpoint)
@@ -217,9 +229,12 @@ def _local(text: bytes) -> _Local:
     )
 
 
-@lru_cache(_KEPT)
-def _remote(text: bytes) -> bytes:
+def _read_remote(text: bytes) -> bytes:
     return _marks({"remoteEndpoint": orjson.loads(text)}) if text else b""
+
+
+_kept_local: Final = lru_cache(_KEPT)(_read_local)
+_kept_remote: Final = lru_cache(_KEPT)(_read_remote)
 
 
 def _marks(span: dict[str, object]) -> bytes:
