@@ -7,6 +7,7 @@ import io
 import json
 import re
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from tests.support.otlp import TRACE_ID, plain, request, span, varint
 from tracer.columns.records import SpanRecords
 from tracer.errors import BadInput
 from tracer.ingest.files import read_files
+from tracer.ingest.files.source import CHUNK_BYTES, open_source
+from tracer.ingest.files.splitting import elements
 from tracer.ingest.otlp.decode import decode
 from tracer.ingest.otlp.decoded import REASONS, Rejected
 from tracer.ingest.otlp.encode import to_otlp_json
@@ -130,6 +133,24 @@ def test_documents_are_cut_up_the_same_wherever_a_chunk_ends(
                 got = read_files([path], format="auto", ingest_ns=NOW_NS)
                 assert plain(got.records).equals(plain(WANTED)), name
                 assert got.warnings == ()
+
+
+def test_memory_follows_the_largest_trace_and_not_the_file(tmp_path: Path) -> None:
+    tags = [{"key": f"key{number}", "type": "string", "value": "x" * 50} for number in range(20)]
+    lone = {"spanID": "1", "startTime": 1, "tags": tags, "processID": "p"}
+    text = orjson.dumps({"traceID": "1", "spans": [lone] * 50})
+    path = write(tmp_path, b'{"data":[' + b",".join([text] * 100) + b"]}")
+    tracemalloc.start()
+    try:
+        with open_source(path) as source:
+            sizes = [len(one.text) for one in elements(source)]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sizes == [len(text)] * 100 + [len(b'{"data":[]}')]
+    assert path.stat().st_size > 8 * peak
+    # the element, the chunks it is put together from, and numpy's work on one chunk
+    assert peak < 3 * len(text) + 16 * CHUNK_BYTES
 
 
 def test_a_file_over_the_limit_of_one_value_says_so(

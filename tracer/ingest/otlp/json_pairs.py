@@ -43,10 +43,14 @@ _parse: Final = msgspec.json.Decoder(_Pair).decode
 
 
 class _Kept(dict[bytes, bytes]):
-    """Pairs written lately, by their JSON text without the braces around it."""
+    """Pairs written lately with the tag of their owner, by their JSON text without its braces."""
+
+    def __init__(self, tag: bytes) -> None:
+        super().__init__()
+        self._tag = tag
 
     def __missing__(self, inside: bytes) -> bytes:
-        written = _write(b"{" + inside + b"}}")
+        written = self._tag + _write(b"{" + inside + b"}}")
         if len(inside) <= _LONGEST_KEPT:
             if len(self) >= _KEPT_PAIRS:
                 self.clear()
@@ -54,7 +58,7 @@ class _Kept(dict[bytes, bytes]):
         return written
 
 
-_kept: Final = _Kept()
+_kept: Final[dict[bytes, _Kept]] = {}  # by tag: a handful, as OTLP has them
 
 
 def pairs(owner: type, tag: bytes, text: bytes) -> bytes:
@@ -66,7 +70,8 @@ def pairs(owner: type, tag: bytes, text: bytes) -> bytes:
         # Where this cuts through a string or a nested value the pieces are no JSON: the first one
         # ends inside of it. So pieces that all are JSON are the items of the array.
         try:
-            return tag.join([b"", *map(_kept.__getitem__, text[2:-3].split(b"}},{"))])
+            kept = _kept.get(tag) or _kept.setdefault(tag, _Kept(tag))
+            return b"".join(map(kept.__getitem__, text[2:-3].split(b"}},{")))
         except ValueError:
             pass
     return _obvious(owner, part(text))
