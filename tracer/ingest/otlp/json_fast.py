@@ -45,7 +45,6 @@ _LONGEST_KEPT: Final = 8192  # bytes of JSON; all of them some 4 MB
 _KEPT_NAMES: Final = 4096  # of spans; all of them some 2 MB
 _LONGEST_NAME: Final = 256
 _LONGEST_NUMBER: Final = 20  # digits of 64 bits
-_DIGITS_OF_TODAY: Final = 19  # nanoseconds of the years 2001 to 2286; always a 64-bit number
 
 Fill = Callable[[Any, dict[str, Any]], None]
 
@@ -202,9 +201,6 @@ def _text(tag: bytes, text: str | None) -> bytes:
 
 
 def _times(start: Number | None, end: Number | None) -> bytes:
-    if type(start) is type(end) is str and len(start) == len(end) == _DIGITS_OF_TODAY:
-        if start.isascii() and end.isascii() and start.isdigit() and end.isdigit():
-            return _both_times(_START, int(start), _END, int(end))
     start_ns, end_ns = _u64(start), _u64(end)
     if start_ns and end_ns:
         return _both_times(_START, start_ns, _END, end_ns)
