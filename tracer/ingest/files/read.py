@@ -16,7 +16,8 @@ import pyarrow as pa
 from tracer.columns.records import SpanRecords, concat
 from tracer.errors import BadInput, TooLarge
 from tracer.ingest.files.account import Account
-from tracer.ingest.files.document import FileFormat
+from tracer.ingest.files.columns_file import column_blocks, kind_of
+from tracer.ingest.files.document import NAMES, FileFormat
 from tracer.ingest.files.json_text import json_requests
 from tracer.ingest.files.naming import expand
 from tracer.ingest.files.protobuf import protobuf_requests
@@ -76,6 +77,24 @@ def read_blocks(
 
     Raises `BadInput` as `read_files` does, at the place where it is found: what came before stands.
     """
+    kind = kind_of(source)
+    if kind is not None:
+        if format not in (kind, "auto"):
+            raise source.error(
+                f"is {NAMES[kind]}, not {NAMES[format]}: use --format {kind} or auto"
+            )
+        yield from column_blocks(source, account, ingest_ns=ingest_ns)
+    else:
+        yield from _decoded(source, account, format, ingest_ns)
+    if not account.spans:
+        raise _nothing(source, account)
+
+
+def _decoded(
+    source: Source, account: Account, format: FileFormat, ingest_ns: int
+) -> Iterator[SpanRecords]:
+    if format in ("parquet", "arrow"):
+        raise source.error(f"is no {NAMES[format]} file: use --format auto")
     for block in _blocks(_requests(source, format, account)):
         decoded = decode(block, ingest_ns=ingest_ns)
         for error in decoded.refused.values():
@@ -85,8 +104,6 @@ def read_blocks(
         if len(decoded.records):
             account.spans += len(decoded.records)
             yield decoded.records
-    if not account.spans:
-        raise _nothing(source, account)
 
 
 def _nothing(source: Source, account: Account) -> BadInput:
