@@ -114,7 +114,7 @@ class Remote:
         return self._ask("/storage", {})
 
     def export(self, words: Mapping[str, Any]) -> Iterator[bytes]:
-        """OTLP JSON lines, in pieces of any size."""
+        """Spans in the form of a file, `format` or OTLP JSON lines, in pieces of any size."""
         try:
             with self._client.stream("GET", f"{API}/export", params=dict(words)) as response:
                 if response.is_error:

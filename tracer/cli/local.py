@@ -99,8 +99,10 @@ class Local:
         return storage.storage(self._context)
 
     def export(self, said: Mapping[str, Any]) -> Iterator[bytes]:
-        """OTLP JSON lines."""
-        return export.export_lines(self._context, words.export_window(self._now_ns, **said))
+        """Spans in the form of a file."""
+        moments = {name: text for name, text in said.items() if name != "format"}
+        window = words.export_window(self._now_ns, **moments)
+        return export.export(self._context, window, export.form(said.get("format")))
 
     def store(self, records: SpanRecords) -> Document:
         """`tracer.import/1`."""

@@ -77,7 +77,7 @@ class Source(Protocol):
         ...
 
     def export(self, words: Words) -> Iterator[bytes]:
-        """OTLP JSON lines, in pieces of any size."""
+        """Spans in the form of a file, `format` or OTLP JSON lines, in pieces of any size."""
         ...
 
     def store(self, records: SpanRecords) -> Document:
