@@ -43,12 +43,11 @@ def kind_of(source: Source) -> FileFormat | None:
 
 
 def column_blocks(source: Source, account: Account, *, ingest_ns: int) -> Iterator[SpanRecords]:
-    """The valid spans, some at a time; the others are counted. Raises `BadInput`."""
+    """The valid spans, some at a time; the others are counted as rejected. Raises `BadInput`."""
     try:
         for batch in _batches(source):
             records = _records(source, batch, ingest_ns)
             valid = _valid(records, account)
-            account.spans += len(valid)
             if len(valid):
                 yield valid
     except pa.ArrowInvalid as error:

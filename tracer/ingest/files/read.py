@@ -77,26 +77,12 @@ def read_blocks(
 
     Raises `BadInput` as `read_files` does, at the place where it is found: what came before stands.
     """
-    kind = kind_of(source)
-    if kind is not None:
-        if format not in (kind, "auto"):
-            raise source.error(
-                f"is {NAMES[kind]}, not {NAMES[format]}: use --format {kind} or auto"
-            )
-        yield from column_blocks(source, account, ingest_ns=ingest_ns)
-    else:
-        yield from _decoded(source, account, format, ingest_ns)
-    if not account.spans:
-        raise _nothing(source, account)
-
-
-def _decoded(
-    source: Source, account: Account, format: FileFormat, ingest_ns: int
-) -> Iterator[SpanRecords]:
-    if format in ("parquet", "arrow"):
-        raise source.error(f"is no {NAMES[format]} file: use --format auto")
-    for block in _blocks(_requests(source, format, account)):
-        decoded = decode(block, ingest_ns=ingest_ns)
+    for piece in read_pieces(source, account, format=format, ingest_ns=ingest_ns):
+        if isinstance(piece, SpanRecords):
+            account.spans += len(piece)
+            yield piece
+            continue
+        decoded = decode(piece, ingest_ns=ingest_ns)
         for error in decoded.refused.values():
             raise BadInput(f"{source.name}: {error}")
         for row in decoded.rejected:
@@ -104,11 +90,33 @@ def _decoded(
         if len(decoded.records):
             account.spans += len(decoded.records)
             yield decoded.records
+    require_spans(source, account)
 
 
-def _nothing(source: Source, account: Account) -> BadInput:
+def read_pieces(
+    source: Source, account: Account, *, format: FileFormat, ingest_ns: int
+) -> Iterator[SpanRecords | list[bytes]]:
+    """What `read_blocks` counts and yields, as the file gives it: OTLP requests to decode together,
+    or spans that need no decoding."""
+    kind = kind_of(source)
+    if kind is not None:
+        if format not in (kind, "auto"):
+            raise source.error(
+                f"is {NAMES[kind]}, not {NAMES[format]}: use --format {kind} or auto"
+            )
+        yield from column_blocks(source, account, ingest_ns=ingest_ns)
+    elif format in ("parquet", "arrow"):
+        raise source.error(f"is no {NAMES[format]} file: use --format auto")
+    else:
+        yield from _blocks(_requests(source, format, account))
+
+
+def require_spans(source: Source, account: Account) -> None:
+    """Raises `BadInput` when nothing of a whole file was taken."""
+    if account.spans:
+        return
     why = "; ".join(f"{count} rejected: {reason}" for reason, count in account.rejected.items())
-    return source.error(
+    raise source.error(
         f"has no valid span ({why}): export the trace again"
         if why
         else "has no spans in it: export a trace that has some"

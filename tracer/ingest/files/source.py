@@ -65,6 +65,10 @@ class Source:
             self._stream = pa.CompressedInputStream(pa.PythonFile(begun, mode="r"), "zstd")
         self._begun, self._at = b"", 0
 
+    def packed_size(self) -> int | None:
+        """Bytes of the file, where they are known."""
+        return self.path.stat().st_size if self.path else None
+
     def packed_position(self) -> int:
         """Bytes of the file read so far, for telling how far this is; 0 where nobody knows."""
         return self._packed.tell() if self.path else 0
