@@ -52,7 +52,7 @@ def command(
 
     Example: tracer export --since 1h --format parquet --output traces.parquet
     """
-    if output is None and form in BINARY and sys.stdout.isatty():
+    if output is None and form in BINARY and _is_terminal():
         raise BadInput(f"{form} is not for a terminal; name a file with --output, or redirect")
     with open_source(server, data) as source:
         blocks = source.export(given(words) | {"format": form})
@@ -67,6 +67,10 @@ def command(
         return
     what = f"{lines:,} {'line' if lines == 1 else 'lines'}, " if counts else ""
     note(f"exported {what}{size:,} bytes")
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 def _copy(blocks: Iterable[bytes], file: BinaryIO) -> tuple[int, int]:

@@ -134,13 +134,19 @@ def _requests(source: Source, format: FileFormat, account: Account) -> Iterator[
 
 
 def _blocks(requests: Iterator[bytes]) -> Iterator[list[bytes]]:
+    """Requests to decode in one pass; of a file with a fault, also those right before it."""
     block: list[bytes] = []
     size = 0
-    for request in requests:
-        block.append(request)
-        size += len(request)
-        if size >= _BLOCK_BYTES:
+    try:
+        for request in requests:
+            block.append(request)
+            size += len(request)
+            if size >= _BLOCK_BYTES:
+                yield block
+                block, size = [], 0
+    except BadInput:
+        if block:
             yield block
-            block, size = [], 0
+        raise
     if block:
         yield block
