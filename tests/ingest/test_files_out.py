@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import orjson
@@ -201,6 +202,25 @@ def test_tables_that_are_not_ours(tmp_path: Path) -> None:
         read_files([path], ingest_ns=1)
     with pytest.raises(BadInput, match="use --format parquet or auto"):
         read_files([path], format="jaeger", ingest_ns=1)
+
+
+@pytest.mark.parametrize("write", [to_parquet, to_arrow], ids=["parquet", "arrow"])
+def test_damaged_columns_are_refused_or_read(tmp_path: Path, write: Writer) -> None:
+    content = b"".join(write([spans(1)]))
+    random = Random(0)
+    refused = 0
+    for _ in range(150):
+        damaged_content = bytearray(content)
+        for _ in range(3):
+            damaged_content[random.randrange(8, len(content))] ^= 1 << random.randrange(8)
+        path = tmp_path / "damaged"
+        path.write_bytes(damaged_content)
+        try:
+            read_files([path], ingest_ns=1)
+        except BadInput as error:
+            refused += 1
+            assert str(path) in str(error)
+    assert refused > 50
 
 
 def test_columns_of_ours_may_be_missing_or_of_plain_types(tmp_path: Path) -> None:

@@ -46,11 +46,12 @@ def column_blocks(source: Source, account: Account, *, ingest_ns: int) -> Iterat
     """The valid spans, some at a time; the others are counted as rejected. Raises `BadInput`."""
     try:
         for batch in _batches(source):
+            batch.validate(full=True)  # what is read is believed from here on
             records = _records(source, batch, ingest_ns)
             valid = _valid(records, account)
             if len(valid):
                 yield valid
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         raise source.error(f"is damaged ({_line(error)}): export or copy it again") from None
     except OSError as error:
         if error.errno is not None:
