@@ -18,6 +18,7 @@ from typing import Any, Final
 from benchmarks import (
     bench_calls,
     bench_decode,
+    bench_files,
     bench_ingest,
     bench_kernel,
     bench_lookup,
@@ -26,6 +27,7 @@ from benchmarks import (
 
 BENCHMARKS: Final[dict[str, Callable[[], list[dict[str, Any]]]]] = {
     "decode": bench_decode.run,
+    "files": bench_files.run,
     "kernel": bench_kernel.run,
     "paths": bench_paths.run,
     "calls": bench_calls.run,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from pydantic import BaseModel
 from api import schemas
 from tests.api.running import NOW, Client, FakeService, client_of, context_with, shop
 from tests.support.engine import fresh_engine
+from tracer.ingest.files import read_files
 from tracer.units import rfc3339
 
 TRACE = f"{50:032x}"
@@ -179,3 +181,27 @@ def test_the_slowest_part_is_named(client: Client) -> None:
     worst = found["bottlenecks"][0]
     assert (worst["service"], worst["operation"]) == ("stock", "SELECT stock")
     assert worst["role"] == "cause"
+
+
+EXPORTS = {
+    None: "application/x-ndjson",
+    "otlp": "application/x-ndjson",
+    "jaeger": "application/json",
+    "parquet": "application/vnd.apache.parquet",
+    "arrow": "application/vnd.apache.arrow.stream",
+}
+
+
+@pytest.mark.parametrize(("form", "media_type"), EXPORTS.items())
+def test_exports_are_files_that_are_read_again(
+    client: Client, tmp_path: Path, form: str | None, media_type: str
+) -> None:
+    answer = client.get("/api/v1/export", params={"format": form} if form else {})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, media_type)
+    (tmp_path / "export").write_bytes(answer.content)
+    assert len(read_files([tmp_path / "export"], ingest_ns=1).records) == 200
+
+
+def test_an_export_of_another_kind_is_a_problem(client: Client) -> None:
+    answer = client.get("/api/v1/export", params={"format": "xml"})
+    assert (answer.status_code, "format" in answer.text) == (400, True)

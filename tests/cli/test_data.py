@@ -57,6 +57,7 @@ def data(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
         "files": 1,
         "spans": 2 * TRACES,
         "rejected": 0,
+        "complete": True,
         "into": str(directory),
     }
     assert not (directory / LOCK_NAME).exists()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
@@ -114,7 +113,7 @@ class Remote:
         return self._ask("/storage", {})
 
     def export(self, words: Mapping[str, Any]) -> Iterator[bytes]:
-        """OTLP JSON lines, in pieces of any size."""
+        """Spans in the form of a file, `format` or OTLP JSON lines, in pieces of any size."""
         try:
             with self._client.stream("GET", f"{API}/export", params=dict(words)) as response:
                 if response.is_error:
@@ -129,21 +128,26 @@ class Remote:
         from tracer.ingest.otlp.encode import to_otlp_json
         from tracer.ingest.otlp.otlp_json import request_from_document
 
-        body = request_from_document(to_otlp_json(records))
+        return self.store_requests([request_from_document(to_otlp_json(records))])
+
+    def store_requests(self, requests: Sequence[bytes]) -> Document:
+        """`tracer.import/1`. Requests laid end to end are one; what is too large for the server is
+        sent in halves."""
+        from tracer.ingest.otlp.split import split
+
+        body = b"".join(requests)
         try:
             return self._send("POST", "/imports", content=body)
         except TooLarge:
-            if len(records) < 2:
+            halves = [*split(body, len(body) // 2 + 1)]
+            if len(halves) < 2:
                 raise
-        half = len(records) // 2
-        parts = [
-            self.store(replace(records, batch=part))
-            for part in (records.batch.slice(0, half), records.batch.slice(half))
-        ]
+        parts = [self.store_requests([half]) for half in halves]
         return {
             **parts[0],
             "spans": sum(part["spans"] for part in parts),
             "rejected": sum(part["rejected"] for part in parts),
+            "reasons": sorted({reason for part in parts for reason in part.get("reasons", ())}),
         }
 
     def finish(self) -> None:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 import click
 
@@ -14,6 +14,9 @@ from tracer.cli import options
 from tracer.cli.output import note, show_json
 from tracer.cli.source import given, open_source
 from tracer.errors import BadInput
+
+FORMATS: Final = ("otlp", "jaeger", "parquet", "arrow")
+BINARY: Final = ("parquet", "arrow")
 
 
 @click.command("export")
@@ -23,27 +26,51 @@ from tracer.errors import BadInput
     type=click.Path(path_type=Path),
     help="File to write, replaced when complete [standard output].",
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="otlp",
+    show_default=True,
+    help="otlp is JSON lines; jaeger leaves out what Jaeger has no place for.",
+)
 @options.source
 @options.as_json
 def command(
-    output: Path | None, server: str | None, data: str | None, json_output: bool, **words: object
+    output: Path | None,
+    form: str,
+    server: str | None,
+    data: str | None,
+    json_output: bool,
+    **words: object,
 ) -> None:
-    """Whole traces as OTLP JSON lines; everything that is stored unless a range is given.
+    """Whole traces as a file that tracer and others read; everything that is stored unless a range
+    is given.
 
-    With --output, --json prints what was written as a document.
+    Parquet and Arrow hold the columns as they are stored. With --output, --json prints what was
+    written as a document.
 
-    Example: tracer export --since 1h --output traces.jsonl
+    Example: tracer export --since 1h --format parquet --output traces.parquet
     """
+    if output is None and form in BINARY and _is_terminal():
+        raise BadInput(f"{form} is not for a terminal; name a file with --output, or redirect")
     with open_source(server, data) as source:
-        blocks = source.export(given(words))
+        blocks = source.export(given(words) | {"format": form})
         if output is None:
             lines, size = _copy(blocks, sys.stdout.buffer)
         else:
             lines, size = _replace(output, blocks)
+    counts = {"lines": lines} if form == "otlp" else {}
     if json_output and output:
-        show_json({"schema": "tracer.export/1", "file": str(output), "lines": lines, "bytes": size})
-    else:
-        note(f"exported {lines:,} {'line' if lines == 1 else 'lines'}, {size:,} bytes")
+        document = {"schema": "tracer.export/1", "file": str(output), "format": form}
+        show_json({**document, **counts, "bytes": size})
+        return
+    what = f"{lines:,} {'line' if lines == 1 else 'lines'}, " if counts else ""
+    note(f"exported {what}{size:,} bytes")
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 def _copy(blocks: Iterable[bytes], file: BinaryIO) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, cast
 if TYPE_CHECKING:
     from tracer.ingest.files.read import FileFormat, FileSpans
 
-FORMATS: Final = ("auto", "otlp", "jaeger", "zipkin")
+FORMATS: Final = ("auto", "otlp", "jaeger", "zipkin", "parquet", "arrow")
 
 
 def file_format(word: str) -> FileFormat:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -99,14 +99,25 @@ class Local:
         return storage.storage(self._context)
 
     def export(self, said: Mapping[str, Any]) -> Iterator[bytes]:
-        """OTLP JSON lines."""
-        return export.export_lines(self._context, words.export_window(self._now_ns, **said))
+        """Spans in the form of a file."""
+        moments = {name: text for name, text in said.items() if name != "format"}
+        window = words.export_window(self._now_ns, **moments)
+        return export.export(self._context, window, export.form(said.get("format")))
 
     def store(self, records: SpanRecords) -> Document:
         """`tracer.import/1`."""
         stored = importing.import_records(self._context, records)
-        rejected = len(records) - stored
-        return {"schema": "tracer.import/1", "spans": stored, "rejected": rejected}
+        return {"schema": "tracer.import/1", "spans": stored, "rejected": 0, "reasons": []}
+
+    def store_requests(self, requests: Sequence[bytes]) -> Document:
+        """`tracer.import/1`."""
+        done = importing.import_requests(self._context, requests)
+        return {
+            "schema": "tracer.import/1",
+            "spans": done.spans,
+            "rejected": done.rejected.total(),
+            "reasons": sorted(done.rejected),
+        }
 
     def finish(self) -> None:
         """No service will come and analyse: do it now."""

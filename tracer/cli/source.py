@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -77,11 +77,15 @@ class Source(Protocol):
         ...
 
     def export(self, words: Words) -> Iterator[bytes]:
-        """OTLP JSON lines, in pieces of any size."""
+        """Spans in the form of a file, `format` or OTLP JSON lines, in pieces of any size."""
         ...
 
     def store(self, records: SpanRecords) -> Document:
         """`tracer.import/1`: keeps the times the spans have."""
+        ...
+
+    def store_requests(self, requests: Sequence[bytes]) -> Document:
+        """The same for spans in serialized OTLP requests."""
         ...
 
     def finish(self) -> None:

@@ -11,7 +11,6 @@ Source: opentelemetry-collector-contrib, pkg/translator/jaeger.
 
 from __future__ import annotations
 
-import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,6 +19,7 @@ import orjson
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span, Status
 
+from tracer.ingest.files.fields import LARGEST, hex_bytes, nanoseconds, objects
 from tracer.ingest.files.jaeger_tags import Tag, add_tag, read_tags
 from tracer.ingest.otlp.json_fault import Fault, as_object, as_text, expected
 
@@ -35,12 +35,9 @@ _STATUS: Final = {
     "OK": Status.STATUS_CODE_OK,
     "ERROR": Status.STATUS_CODE_ERROR,
 }
-_SCOPE_NAME: Final = ("otel.scope.name", "otel.library.name")
-_SCOPE_VERSION: Final = ("otel.scope.version", "otel.library.version")
-_SAMPLED: Final = 1
-_NS_PER_US: Final = 1000
-_NOT_HEX: Final = b"?"  # never a valid id: decoding rejects the span and says why
-_LARGEST: Final = (1 << 64) - 1
+SCOPE_NAME: Final = ("otel.scope.name", "otel.library.name")
+SCOPE_VERSION: Final = ("otel.scope.version", "otel.library.version")
+SAMPLED: Final = 1
 
 
 @dataclass(frozen=True)
@@ -75,9 +72,9 @@ def _traces(document: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _add_trace(request: ExportTraceServiceRequest, trace: dict[str, Any]) -> None:
-    spans = _objects(trace, "spans")
+    spans = objects(trace, "spans")
     own_id = as_text(trace, "traceID")
-    present = {_id(as_text(span, "spanID"), 8) for span in spans}
+    present = {hex_bytes(as_text(span, "spanID"), 8) for span in spans}
     groups: dict[tuple[str, str, str], ScopeSpans] = {}
     resources: dict[str, Any] = {}
     processes = as_object(trace.get("processes"))
@@ -85,11 +82,11 @@ def _add_trace(request: ExportTraceServiceRequest, trace: dict[str, Any]) -> Non
         try:
             tags = read_tags(span, "tags")
             process_id, process = _process(span, processes)
-            scope = (process_id, _taken(tags, _SCOPE_NAME), _taken(tags, _SCOPE_VERSION))
+            scope = (process_id, take(tags, SCOPE_NAME), take(tags, SCOPE_VERSION))
             if scope not in groups:
                 if process_id not in resources:
                     resources[process_id] = request.resource_spans.add()
-                    _fill_resource(resources[process_id].resource, process)
+                    fill_resource(resources[process_id].resource, process)
                 groups[scope] = resources[process_id].scope_spans.add()
                 groups[scope].scope.name, groups[scope].scope.version = scope[1:]
             _fill_span(groups[scope].spans.add(), span, own_id, tags, present)
@@ -106,7 +103,7 @@ def _process(span: dict[str, Any], processes: dict[str, Any]) -> tuple[str, dict
     return process_id, as_object(processes.get(process_id))
 
 
-def _fill_resource(resource: Any, process: dict[str, Any]) -> None:
+def fill_resource(resource: Any, process: dict[str, Any]) -> None:
     name = as_text(process, "serviceName")
     if name:
         resource.attributes.add(key="service.name").value.string_value = name
@@ -118,30 +115,30 @@ def _fill_resource(resource: Any, process: dict[str, Any]) -> None:
 def _fill_span(
     otlp: Span, span: dict[str, Any], trace: str, tags: list[Tag], present: set[bytes]
 ) -> None:
-    otlp.trace_id = _id(as_text(span, "traceID") or trace, 16)
-    otlp.span_id = _id(as_text(span, "spanID"), 8)
+    otlp.trace_id = hex_bytes(as_text(span, "traceID") or trace, 16)
+    otlp.span_id = hex_bytes(as_text(span, "spanID"), 8)
     otlp.name = as_text(span, "operationName")
-    otlp.flags = _whole(span, "flags") & _SAMPLED
+    otlp.flags = _whole(span, "flags") & SAMPLED
     if span.get("startTime") is None:
         raise expected("startTime", "microseconds since 1970", None)
-    start_ns = _nanoseconds(span, "startTime")
+    start_ns = nanoseconds(span, "startTime")
     otlp.start_time_unix_nano = start_ns
-    otlp.end_time_unix_nano = min(start_ns + _nanoseconds(span, "duration"), _LARGEST)
-    _set_references(otlp, span, present)
-    otlp.trace_state = _taken(tags, ("w3c.tracestate",))
-    otlp.kind = _kind(tags)
-    _set_status(otlp, tags)
+    otlp.end_time_unix_nano = min(start_ns + nanoseconds(span, "duration"), LARGEST)
+    set_references(otlp, span, present)
+    otlp.trace_state = take(tags, ("w3c.tracestate",))
+    otlp.kind = span_kind(tags)
+    set_status(otlp, tags)
     for tag in tags:
         add_tag(otlp.attributes, tag)
     _set_warnings(otlp, span)
-    for index, log in enumerate(_objects(span, "logs")):
+    for index, log in enumerate(objects(span, "logs")):
         try:
             _add_event(otlp, log)
         except Fault as fault:
             raise fault.under(f"logs[{index}]") from None
 
 
-def _set_references(otlp: Span, span: dict[str, Any], present: set[bytes]) -> None:
+def set_references(otlp: Span, span: dict[str, Any], present: set[bytes]) -> None:
     """The parent, and links for all other references.
 
     Parent is the first CHILD_OF of the same trace whose span is in the file, else the first such
@@ -164,15 +161,15 @@ def _set_references(otlp: Span, span: dict[str, Any], present: set[bytes]) -> No
 
 
 def _references(otlp: Span, span: dict[str, Any]) -> Iterator[_Reference]:
-    old_parent = _id(as_text(span, "parentSpanID"), 8)
-    references = _objects(span, "references")
+    old_parent = hex_bytes(as_text(span, "parentSpanID"), 8)
+    references = objects(span, "references")
     for index, reference in enumerate(references):
         try:
             trace_id = as_text(reference, "traceID")
             yield _Reference(
                 as_text(reference, "refType") or "CHILD_OF",
-                _id(trace_id, 16) if trace_id else otlp.trace_id,
-                _id(as_text(reference, "spanID"), 8),
+                hex_bytes(trace_id, 16) if trace_id else otlp.trace_id,
+                hex_bytes(as_text(reference, "spanID"), 8),
             )
         except Fault as fault:
             raise fault.under(f"references[{index}]") from None
@@ -180,7 +177,7 @@ def _references(otlp: Span, span: dict[str, Any]) -> Iterator[_Reference]:
         yield _Reference("CHILD_OF", otlp.trace_id, old_parent)
 
 
-def _kind(tags: list[Tag]) -> Any:
+def span_kind(tags: list[Tag]) -> Any:
     for tag in tags:
         if tag.key == "span.kind" and str(tag.value).lower() in _SPAN_KINDS:
             tags.remove(tag)
@@ -188,18 +185,18 @@ def _kind(tags: list[Tag]) -> Any:
     return Span.SPAN_KIND_UNSPECIFIED
 
 
-def _set_status(otlp: Span, tags: list[Tag]) -> None:
+def set_status(otlp: Span, tags: list[Tag]) -> None:
     """otel.status_code wins over error=true, which wins over the HTTP status."""
     for tag in tags:
         if tag.key == "otel.status_code" and str(tag.value).upper() in _STATUS:
             tags.remove(tag)
             otlp.status.code = _STATUS[str(tag.value).upper()]
-            otlp.status.message = _taken(tags, ("otel.status_description",))
+            otlp.status.message = take(tags, ("otel.status_description",))
             break
     else:
         if any(tag.key == "error" and str(tag.value).lower() == "true" for tag in tags):
             otlp.status.code = Status.STATUS_CODE_ERROR
-            otlp.status.message = _taken(tags, ("otel.status_description",))
+            otlp.status.message = take(tags, ("otel.status_description",))
         elif _http_status(tags) >= (400 if otlp.kind == Span.SPAN_KIND_CLIENT else 500):
             otlp.status.code = Status.STATUS_CODE_ERROR
     if otlp.status.code == Status.STATUS_CODE_ERROR:
@@ -225,14 +222,14 @@ def _set_warnings(otlp: Span, span: dict[str, Any]) -> None:
 
 
 def _add_event(otlp: Span, log: dict[str, Any]) -> None:
-    event = otlp.events.add(time_unix_nano=_nanoseconds(log, "timestamp"))
+    event = otlp.events.add(time_unix_nano=nanoseconds(log, "timestamp"))
     fields = read_tags(log, "fields")
-    event.name = _taken(fields, ("event",))
+    event.name = take(fields, ("event",))
     for tag in fields:
         add_tag(event.attributes, tag)
 
 
-def _taken(tags: list[Tag], keys: tuple[str, ...]) -> str:
+def take(tags: list[Tag], keys: tuple[str, ...]) -> str:
     """Takes the first string tag with one of the keys out of the list; '' if there is none."""
     for key in keys:
         for tag in tags:
@@ -240,46 +237,6 @@ def _taken(tags: list[Tag], keys: tuple[str, ...]) -> str:
                 tags.remove(tag)
                 return tag.value
     return ""
-
-
-def _id(text: str, width: int) -> bytes:
-    """An id from hex, leading zeros put back."""
-    try:
-        return binascii.unhexlify(text.rjust(2 * width, "0")) if text else b""
-    except ValueError:
-        return _NOT_HEX
-
-
-def _objects(owner: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    items = owner.get(key)
-    if items is None:
-        return []
-    if not isinstance(items, list):
-        raise expected(key, "an array", items)
-    objects: list[dict[str, Any]] = []
-    for index, item in enumerate(items):
-        try:
-            objects.append(as_object(item))
-        except Fault as fault:
-            raise fault.under(f"{key}[{index}]") from None
-    return objects
-
-
-def _nanoseconds(owner: dict[str, Any], key: str) -> int:
-    """Microseconds, maybe with a fraction, to nanoseconds; missing is 0."""
-    value = owner.get(key)
-    match value:
-        case None:
-            return 0
-        case bool():
-            pass
-        case int() if 0 <= value <= _LARGEST // _NS_PER_US:
-            return value * _NS_PER_US
-        case float() if 0 <= value <= _LARGEST // _NS_PER_US:
-            return round(value * _NS_PER_US)
-        case str() if value.isascii() and value.isdigit() and len(value) <= 16:
-            return int(value) * _NS_PER_US
-    raise expected(key, "microseconds, 0 or more", value)
 
 
 def _whole(owner: dict[str, Any], key: str) -> int:

@@ -38,7 +38,7 @@ _SCOPE: Final = (
 def to_otlp_json(records: SpanRecords) -> dict[str, Any]:
     """TracesData as OTLP/JSON, grouped by resource and scope in the order they first appear."""
     resources: dict[str, tuple[Row, dict[str, Row]]] = {}
-    for row in _rows(records):
+    for row in rows(records):
         resource, scopes = resources.setdefault(_key(row, _RESOURCE), (_resource_spans(row), {}))
         scope_key = _key(row, _SCOPE)
         if scope_key not in scopes:
@@ -55,7 +55,8 @@ def to_otlp_lines(records: SpanRecords, max_spans_per_line: int = 1024) -> Itera
         yield orjson.dumps(to_otlp_json(part), option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _rows(records: SpanRecords) -> Iterator[Row]:
+def rows(records: SpanRecords) -> Iterator[Row]:
+    """Every span as a dict of Python values by column, times as integers."""
     names = records.batch.schema.names
     columns = [_values(column) for column in records.batch.columns]
     for values in zip(*columns, strict=True):

@@ -42,6 +42,8 @@ from tracer.ingest.otlp.wire import DELIMITED, FIXED32, FIXED64, VARINT, delimit
 
 _KEPT_OWNERS: Final = 256  # resources and scopes: the same few come with every request
 _LONGEST_KEPT: Final = 8192  # bytes of JSON; all of them some 4 MB
+_KEPT_NAMES: Final = 4096  # of spans; all of them some 2 MB
+_LONGEST_NAME: Final = 256
 _LONGEST_NUMBER: Final = 20  # digits of 64 bits
 
 Fill = Callable[[Any, dict[str, Any]], None]
@@ -59,6 +61,8 @@ _STATUS, _FLAGS = tag(15, DELIMITED), tag(16, FIXED32)
 _EVENT_TIME, _EVENT_NAME, _EVENT_ATTRIBUTE = tag(1, FIXED64), tag(2, DELIMITED), tag(3, DELIMITED)
 _EVENT_DROPPED: Final = tag(4, VARINT)
 _STATUS_MESSAGE, _STATUS_CODE = tag(2, DELIMITED), tag(3, VARINT)
+
+_KINDS: Final[dict[int | None, bytes]] = {kind: _KIND + varint(kind) for kind in range(1, 6)}
 
 _both_times: Final = Struct("<cQcQ").pack
 _tagged_u64: Final = Struct("<cQ").pack
@@ -110,8 +114,8 @@ _kept_part: Final = lru_cache(_KEPT_OWNERS)(_part)
 def _span(span: SpanRecord) -> bytes:
     parts = [
         _ids(span.trace_id, span.span_id, span.trace_state, span.parent_span_id),
-        _text(_NAME, span.name),
-        _number(_KIND, span.kind, I32),
+        _name(span.name or ""),
+        _KINDS.get(span.kind) or _number(_KIND, span.kind, I32),
         _times(span.start_time_unix_nano, span.end_time_unix_nano),
         _pairs(Span, _ATTRIBUTE, span.attributes),
     ]
@@ -181,6 +185,15 @@ def _event(event: EventRecord) -> bytes:
 def _status(status: StatusRecord) -> bytes:
     content = _text(_STATUS_MESSAGE, status.message) + _number(_STATUS_CODE, status.code, I32)
     return delimited(_STATUS, content)
+
+
+def _name(text: str) -> bytes:
+    return _kept_name(text) if len(text) <= _LONGEST_NAME else _text(_NAME, text)
+
+
+@lru_cache(_KEPT_NAMES)
+def _kept_name(text: str) -> bytes:
+    return _text(_NAME, text)
 
 
 def _text(tag: bytes, text: str | None) -> bytes:

@@ -43,10 +43,14 @@ _parse: Final = msgspec.json.Decoder(_Pair).decode
 
 
 class _Kept(dict[bytes, bytes]):
-    """Pairs written lately, by their JSON text without the braces around it."""
+    """Pairs written lately with the tag of their owner, by their JSON text without its braces."""
+
+    def __init__(self, tag: bytes) -> None:
+        super().__init__()
+        self._tag = tag
 
     def __missing__(self, inside: bytes) -> bytes:
-        written = _write(b"{" + inside + b"}}")
+        written = self._tag + _write(b"{" + inside + b"}}")
         if len(inside) <= _LONGEST_KEPT:
             if len(self) >= _KEPT_PAIRS:
                 self.clear()
@@ -54,7 +58,7 @@ class _Kept(dict[bytes, bytes]):
         return written
 
 
-_kept: Final = _Kept()
+_kept: Final[dict[bytes, _Kept]] = {}  # by tag: a handful, as OTLP has them
 
 
 def pairs(owner: type, tag: bytes, text: bytes) -> bytes:
@@ -66,7 +70,8 @@ def pairs(owner: type, tag: bytes, text: bytes) -> bytes:
         # Where this cuts through a string or a nested value the pieces are no JSON: the first one
         # ends inside of it. So pieces that all are JSON are the items of the array.
         try:
-            return tag.join([b"", *map(_kept.__getitem__, text[2:-3].split(b"}},{"))])
+            kept = _kept.get(tag) or _kept.setdefault(tag, _Kept(tag))
+            return b"".join(map(kept.__getitem__, text[2:-3].split(b"}},{")))
         except ValueError:
             pass
     return _obvious(owner, part(text))
@@ -92,10 +97,21 @@ def _write(text: bytes) -> bytes:
         value = _scalar(parsed.value)
     if value is None:
         return _obvious(Resource, [part(text)])[1:]  # without the tag
-    key = parsed.key.encode()
-    head = b"\x0a" + varint(len(key)) + key if key else b""
+    return pair(parsed.key, value)
+
+
+def pair(key: str, value: bytes) -> bytes:
+    """Length and content of a KeyValue of an AnyValue; the tag is its owner's."""
+    name = key.encode()
+    head = b"\x0a" + varint(len(name)) + name if name else b""
     content = b"".join((head, b"\x12", varint(len(value)), value))
     return varint(len(content)) + content
+
+
+def text_value(text: str) -> bytes:
+    """An AnyValue that is a string."""
+    content = text.encode()
+    return b"\x0a" + varint(len(content)) + content
 
 
 def _scalar(value: _Value) -> bytes | None:
@@ -105,8 +121,7 @@ def _scalar(value: _Value) -> bytes | None:
         return None
     text, truth, integer, double = members
     if text is not None:
-        content: bytes = text.encode()
-        return b"\x0a" + varint(len(content)) + content
+        return text_value(text)
     if truth is not None:
         return b"\x10\x01" if truth else b"\x10\x00"
     if double is not None:
