@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -30,7 +30,6 @@ class World:
     extra_ms: float = 0.0  # added to the slow part ...
     share: float = 1.0  # ... of so many requests
     extra_calls: int = 0  # of the slow part, each as long as its only one
-    scale_ms: Floats = field(default_factory=lambda: np.zeros(0))
 
     def draw(self, count: int, random: Random) -> tuple[Floats, Floats]:
         """Milliseconds and calls of each part, requests by parts."""

@@ -141,20 +141,22 @@ def _named(has_changed: Mask, change_ns: Floats, least_ns: Floats, reach_ns: Flo
 
 
 def _difference(before: Budget, after: Budget) -> Interval:
-    """Of the change of a number, from the intervals of both (Zou, Donner 2008)."""
+    """Of the change of a number, from the intervals of both (Zou, Donner 2008); or of none."""
     change = after.value_ns - before.value_ns
+    if any(one.low_ns is None or one.high_ns is None for one in (before, after)):
+        return None, None
+    down_before, up_before = _arms(before)
+    down_after, up_after = _arms(after)
+    return (
+        change - math.hypot(down_after, up_before),
+        change + math.hypot(up_after, down_before),
+    )
 
-    def far(up: float | None, down: float | None) -> float | None:
-        if up is None or down is None:
-            return None
-        return math.hypot(up, down)
 
-    def off(value: float, bound: float | None) -> float | None:
-        return None if bound is None else bound - value
-
-    low = far(off(after.value_ns, after.low_ns), off(before.value_ns, before.high_ns))
-    high = far(off(after.value_ns, after.high_ns), off(before.value_ns, before.low_ns))
-    return (None if low is None else change - low, None if high is None else change + high)
+def _arms(of: Budget) -> tuple[float, float]:
+    """How far the interval reaches below and above the number."""
+    low, high = of.low_ns or 0.0, of.high_ns or 0.0
+    return max(0.0, of.value_ns - low), max(0.0, high - of.value_ns)
 
 
 def _reaches(

@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 MIN_REQUESTS: Final = (
     10.0  # effective requests of a stratum in either set; fewer cannot be compared
 )
+ROUNDING: Final = 1e-9  # of effective counts, relative
 _STEPS: Final = 8  # points of the Gauss-Legendre rule along the way
 
 
@@ -52,7 +53,7 @@ def mix(baseline: Population, candidate: Population) -> Mix:
     strata = len(baseline.strata)
     before, count_before = _shares(baseline, strata)
     after, count_after = _shares(candidate, strata)
-    is_comparable = (count_before >= MIN_REQUESTS) & (count_after >= MIN_REQUESTS)
+    is_comparable = np.minimum(count_before, count_after) >= MIN_REQUESTS * (1 - ROUNDING)
     scale = np.divide(after, before, out=np.zeros(strata), where=is_comparable)
     lent = np.flatnonzero(~is_comparable[candidate.stratum])
     joined, order = join(baseline, candidate.take(lent))

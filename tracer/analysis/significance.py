@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.analysis.beta import student_p
-from tracer.analysis.mix import MIN_REQUESTS, Mix
+from tracer.analysis.mix import MIN_REQUESTS, ROUNDING, Mix
 from tracer.analysis.population import Population
 
 Floats = NDArray[np.float64]
@@ -192,7 +192,7 @@ def _test(groups: _Groups, one: Sums, other: Sums, above: str, below: str) -> _T
     fewest, all_of = np.minimum(counts[0], counts[1]), counts[0] + counts[1]
     present = sum(groups.by_path(sums["present_n"]) for sums in (one, other))
     expected = present * np.divide(fewest, all_of, out=np.zeros_like(fewest), where=all_of > 0)
-    enough = (fewest >= MIN_REQUESTS) & (expected >= _LEAST_EXPECTED)
+    enough = (fewest >= MIN_REQUESTS * (1 - ROUNDING)) & (expected >= _LEAST_EXPECTED)
     return _Test(sides[0].value, sides[1].value, np.where(enough, p, np.nan))
 
 

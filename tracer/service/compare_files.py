@@ -1,0 +1,84 @@
+"""Two sets of trace files compared: no store, no engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer.analysis.analyse import analyse
+from tracer.analysis.compare import compare
+from tracer.analysis.population import Population, population
+from tracer.columns.convert import columns_from_records
+from tracer.columns.facts import TraceFacts
+from tracer.columns.records import SpanRecords
+from tracer.errors import BadInput, BadQuery
+from tracer.report.compare_json import compare_document
+
+Document = dict[str, Any]
+
+
+def compare_records(
+    baseline: SpanRecords,
+    candidate: SpanRecords,
+    *,
+    said: tuple[Mapping[str, Any], Mapping[str, Any]],
+    service: str | None = None,
+    operation: str | None = None,
+    tolerance_ns: int | None = None,
+    limit: int,
+    reproduce: str | None = None,
+) -> Document:
+    """Document `tracer.compare/1`. `said`: where the two sets are from, as the document tells it.
+
+    Raises BadQuery on a negative tolerance, BadInput where a set has no trace (of the service and
+    operation asked for, wherever in it).
+    """
+    if tolerance_ns is not None and tolerance_ns < 0:
+        raise BadQuery(f"overlap tolerance {tolerance_ns} ns is negative; use 0 or more")
+    sets = [
+        _requests(records, name, service, operation, tolerance_ns)
+        for name, records in (("baseline", baseline), ("candidate", candidate))
+    ]
+    return compare_document(
+        compare(*sets), baseline=said[0], candidate=said[1], limit=limit, reproduce=reproduce
+    )
+
+
+def _requests(
+    records: SpanRecords,
+    name: str,
+    service: str | None,
+    operation: str | None,
+    tolerance_ns: int | None,
+) -> Population:
+    facts = analyse(columns_from_records(records), tolerance_ns=tolerance_ns).facts
+    found = population(facts, passing(facts, service, operation))
+    if not len(found):
+        wanted = " ".join(word for word in (service, operation) if word)
+        raise BadInput(
+            f"no trace of the {name} passes through {wanted!r}; "
+            "tracer analyze FILE shows the names in it"
+        )
+    return found
+
+
+def passing(
+    facts: TraceFacts, service: str | None, operation: str | None
+) -> NDArray[np.bool_] | None:
+    """Roots with a span of this service and operation under them; None when neither is named."""
+    if service is None and operation is None:
+        return None
+    wanted = np.array(
+        [
+            (service is None or identity.name == service)
+            and (operation is None or name == operation)
+            for identity, name in zip(facts.paths.service, facts.paths.operation, strict=True)
+        ],
+        np.bool_,
+    )
+    hit = wanted[np.searchsorted(facts.paths.path_id, facts.path_id)]
+    row = np.repeat(np.arange(len(facts)), np.diff(facts.offset))
+    return np.bincount(row[hit], minlength=len(facts)) > 0
