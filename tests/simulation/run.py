@@ -27,7 +27,11 @@ PATHS: Final = 9
 
 def main(rounds: int) -> None:
     """Two tables, in Markdown."""
-    random = np.random.default_rng(20_260)
+    _coverages(rounds, np.random.default_rng(20_260))
+    _findings(rounds, np.random.default_rng(20_261))
+
+
+def _coverages(rounds: int, random: np.random.Generator) -> None:
     _say(
         "Coverage of intervals of 95 %: of the number / of its change / of what a path contributes"
     )
@@ -37,6 +41,9 @@ def main(rounds: int) -> None:
         for count in COUNTS:
             cells = _coverage(World(shape), truth, count, _fewer(rounds, count), random)
             _row(shape, f"{count:,}", *cells)
+
+
+def _findings(rounds: int, random: np.random.Generator) -> None:
     _say("\nHow often a changed path is found (and named in the mean of the slowest 5 %)")
     _head("shape", "paths", "requests", *FAULTS, "another path")
     for shape in SHAPES:

@@ -6,7 +6,8 @@ its linearised residuals (Welch; Cochran 1977, section 6), with the strata of th
 to the candidate's traffic and variances taken within strata. Self time is tested as a mean, which
 sees a few requests that are very slow, and as a mean of logarithms, which sees many that are a
 little slower; the better of the two counts, twice. The larger of the variances of the two sets
-apart and of both pooled is used: ten equal values do not prove that there is no variance.
+apart and of both pooled is used: ten equal values do not prove that there is no variance. And a
+ratio that rests on a few large requests has the degrees of freedom of so few.
 
 A name is only worth something if no false one is given: Holm's method (1979) bounds the probability
 of even one false name by 5 %, however the tests depend on each other (calls and times of the paths
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from tracer.analysis.beta import student_p
 from tracer.analysis.mix import MIN_REQUESTS, ROUNDING, Mix
+from tracer.analysis.packing import Rows
 from tracer.analysis.population import Population
 
 Floats = NDArray[np.float64]
@@ -46,11 +48,10 @@ class Marginals:
 
 def marginals(baseline: Population, candidate: Population, of: Mix) -> Marginals:
     """Tests every path of two aligned populations, and every stratum."""
-    groups = _Groups(baseline, candidate, of)
-    one, other = groups.moments(baseline, 0), groups.moments(candidate, 1)
+    groups, sides = _sides(baseline, candidate, of)
     calls, self_mean, self_log, share = (
-        _test(groups, one, other, *ratio)
-        for ratio in (
+        _test(groups, sides, above, below)
+        for above, below in (
             ("calls", "all"),
             ("self", "calls"),
             ("log", "present"),
@@ -58,8 +59,7 @@ def marginals(baseline: Population, candidate: Population, of: Mix) -> Marginals
         )
     )
     either = np.minimum(1.0, 2 * np.minimum(self_mean.p, self_log.p))
-    raw = np.concatenate([calls.p, either, share.p, _share_tests(of)])
-    corrected = holm(raw)
+    corrected = holm(np.concatenate([calls.p, either, share.p, _share_tests(of)]))
     paths = len(calls.p)
     return Marginals(
         before=np.stack([calls.before, self_mean.before, share.before]),
@@ -79,78 +79,69 @@ def holm(p: Floats) -> Floats:
     return corrected
 
 
-Sums = dict[str, Floats]  # by group: 'x' sums of weights times x, 'x*y' of squared weights times xy
-
-
+@dataclass(frozen=True)
 class _Groups:
-    """A group is a path within a stratum: paths know their root operation, so it has two at most.
+    """A group is a path within a stratum; a path has one root operation: it is in two at most."""
 
-    Weights within a group sum to the stratum's share of the candidate's comparable traffic.
-    """
-
-    def __init__(self, baseline: Population, candidate: Population, of: Mix) -> None:
-        keys = [
-            one.path.astype(np.int64) * len(one.strata)
-            + np.repeat(one.stratum, np.diff(one.offset))
-            for one in (baseline, candidate)
-        ]
-        wanted = [
-            np.repeat(of.is_comparable[one.stratum], np.diff(one.offset))
-            for one in (baseline, candidate)
-        ]
-        self._keys, self._wanted = keys, wanted
-        self._key = np.unique(
-            np.concatenate([key[on] for key, on in zip(keys, wanted, strict=True)])
-        )
-        self.path = self._key // len(baseline.strata)
-        self.stratum = self._key % len(baseline.strata)
-        self.paths = len(baseline.paths)
-        share = np.where(of.is_comparable, of.after, 0.0)
-        self._share = share / max(share.sum(), 1e-300)
-
-    def moments(self, requests: Population, side: int) -> Sums:
-        """Sums over the requests of one side by group, absent paths counting as zeros."""
-        strata = len(requests.strata)
-        total = np.bincount(requests.stratum, requests.weight, minlength=strata)
-        scale = np.divide(self._share, total, out=np.zeros(strata), where=total > 0)
-        by_row = requests.weight * scale[requests.stratum]
-        on = self._wanted[side]
-        group = np.searchsorted(self._key, self._keys[side][on])
-        weight = np.repeat(by_row, np.diff(requests.offset))[on]
-        value = {
-            "present": np.ones(len(weight)),
-            "calls": requests.calls[on].astype(np.float64),
-            "self": requests.self_ns[on].astype(np.float64),
-            "critical": requests.critical_ns[on].astype(np.float64),
-        }
-        value["log"] = np.log(value["self"] / np.maximum(value["calls"], 1) + _INSTANT_NS)
-
-        def total_of(values: Floats) -> Floats:
-            return np.bincount(group, values, minlength=len(self._key)).astype(np.float64)
-
-        sums = {name: total_of(weight * one) for name, one in value.items()}
-        squared = weight * weight
-        for one, other in (
-            *((name, name) for name in value),
-            ("self", "calls"),
-            ("critical", "self"),
-            ("log", "present"),
-            *((name, "present") for name in ("calls", "self", "critical")),
-        ):
-            sums[f"{one}*{other}"] = total_of(squared * value[one] * value[other])
-        present = sums["present*present"]
-        sums["present_n"] = np.divide(
-            sums["present"] ** 2, present, out=np.zeros_like(present), where=present > 0
-        )
-        everything = np.bincount(requests.stratum, by_row, minlength=strata)
-        squares = np.bincount(requests.stratum, by_row**2, minlength=strata)
-        sums["all"] = everything[self.stratum]
-        sums["all*all"] = squares[self.stratum]
-        return sums
+    path: Rows
+    stratum: Rows
+    paths: int
 
     def by_path(self, values: Floats) -> Floats:
         """Summed over the strata of each path."""
         return np.bincount(self.path, values, minlength=self.paths).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One set: entries are the paths of single requests; requests without a path have none.
+
+    Weights sum to the stratum's share of the candidate's comparable traffic, so that both sets have
+    the traffic of the candidate.
+    """
+
+    group: Rows  # by entry
+    weight: Floats
+    value: dict[str, Floats]
+    sums: dict[int, Floats]  # by group: powers of the weights of all requests of its stratum
+
+    def total(self, values: Floats) -> Floats:
+        """Summed by group."""
+        return np.bincount(self.group, values, minlength=len(self.sums[1])).astype(np.float64)
+
+
+def _sides(baseline: Population, candidate: Population, of: Mix) -> tuple[_Groups, list[_Side]]:
+    strata = len(of.after)
+    share = np.where(of.is_comparable, of.after, 0.0)
+    share = share / max(float(share.sum()), 1e-300)
+    keys, wanted = [], []
+    for one in (baseline, candidate):
+        stratum = np.repeat(one.stratum, np.diff(one.offset))
+        wanted.append(of.is_comparable[stratum])
+        keys.append((one.path * strata + stratum)[wanted[-1]])
+    every = np.unique(np.concatenate(keys))
+    groups = _Groups(every // strata, every % strata, len(baseline.paths))
+    sides = []
+    for one, key, on in zip((baseline, candidate), keys, wanted, strict=True):
+        total = np.bincount(one.stratum, one.weight, minlength=strata)
+        scale = np.divide(share, total, out=np.zeros(strata), where=total > 0)
+        by_row = one.weight * scale[one.stratum]
+        value = {
+            "present": np.ones(len(key)),
+            "calls": one.calls[on].astype(np.float64),
+            "self": one.self_ns[on].astype(np.float64),
+            "critical": one.critical_ns[on].astype(np.float64),
+        }
+        value["log"] = np.log(value["self"] / np.maximum(value["calls"], 1) + _INSTANT_NS)
+        sums = {
+            power: np.bincount(one.stratum, by_row**power, strata).astype(np.float64)[
+                groups.stratum
+            ]
+            for power in (1, 2, 4)
+        }
+        weight = np.repeat(by_row, np.diff(one.offset))[on]
+        sides.append(_Side(np.searchsorted(every, key), weight, value, sums))
+    return groups, sides
 
 
 @dataclass(frozen=True)
@@ -160,96 +151,85 @@ class _Test:
     p: Floats  # NaN: not tested
 
 
-def _test(groups: _Groups, one: Sums, other: Sums, above: str, below: str) -> _Test:
+def _test(groups: _Groups, sides: list[_Side], above: str, below: str) -> _Test:
     """Whether the ratio of two sums differs, by path."""
-    sides = [_ratio(groups, sums, above, below) for sums in (one, other)]
-    # both sides' residuals put together, each side weighing as its requests do
-    squares = sum(side.squares for side in sides)
-    freedom = sum(np.maximum(side.n - 1, 0) for side in sides)
-    spread = np.divide(squares, freedom, out=np.zeros_like(squares), where=freedom > 0)
-    pooled = groups.by_path(spread * sum(side.per_variance for side in sides))
-    apart = [groups.by_path(side.variance) for side in sides]
-    variance = np.maximum(apart[0] + apart[1], pooled)
-    df_below = sum(
-        groups.by_path(
-            np.divide(side.variance**2, side.n - 1, out=np.zeros_like(side.n), where=side.n > 1)
-        )
-        for side in sides
-    )
-    whole = sum(apart)
-    counts = [groups.by_path(side.n) for side in sides]
+    one, other = (_ratio(groups, side, above, below) for side in sides)
+    # residuals of both sides put together, each request weighing the same
+    freedom = np.maximum(one.n - 1, 0) + np.maximum(other.n - 1, 0)
+    spread = _divide(one.squares + other.squares, freedom)
+    pooled = groups.by_path(spread * (one.per_variance + other.per_variance))
+    apart = groups.by_path(one.variance + other.variance)
+    variance = np.maximum(apart, pooled)
+    by_freedom = _divide(one.variance**2, one.freedom) + _divide(other.variance**2, other.freedom)
+    counts = groups.by_path(one.n), groups.by_path(other.n)
     most = np.maximum(counts[0] + counts[1] - 2, 1.0)
-    df = np.divide(whole**2, df_below, out=most.copy(), where=df_below > 0)
-    df = np.clip(df, 1.0, most)
-    difference = sides[1].value - sides[0].value
-    t = np.divide(
-        difference,
-        np.sqrt(variance),
-        out=np.where(np.abs(difference) > 1e-9 * np.abs(sides[0].value), np.inf, 0.0),
-        where=variance > 0,
-    )
-    p = np.where(np.isinf(t), 0.0, student_p(np.where(np.isfinite(t), t, 0.0), df))
-    fewest, all_of = np.minimum(counts[0], counts[1]), counts[0] + counts[1]
-    present = sum(groups.by_path(sums["present_n"]) for sums in (one, other))
-    expected = present * np.divide(fewest, all_of, out=np.zeros_like(fewest), where=all_of > 0)
+    df = np.clip(_divide(apart**2, groups.by_path(by_freedom), otherwise=most), 1.0, most)
+    difference = other.value - one.value
+    is_other = np.abs(difference) > ROUNDING * np.abs(one.value)
+    t = _divide(difference, np.sqrt(variance), otherwise=0.0)
+    p = np.where((variance > 0) | ~is_other, student_p(np.nan_to_num(t), df), 0.0)
+    fewest, present = np.minimum(*counts), sum(_present(groups, side) for side in sides)
+    expected = present * _divide(fewest, counts[0] + counts[1])
     enough = (fewest >= MIN_REQUESTS * (1 - ROUNDING)) & (expected >= _LEAST_EXPECTED)
-    return _Test(sides[0].value, sides[1].value, np.where(enough, p, np.nan))
+    return _Test(one.value, other.value, np.where(enough, p, np.nan))
+
+
+def _present(groups: _Groups, side: _Side) -> Floats:
+    """Effective requests that have the path."""
+    return groups.by_path(_divide(side.total(side.weight) ** 2, side.total(side.weight**2)))
 
 
 @dataclass(frozen=True)
-class _Side:
+class _Ratio:
     """A ratio by path, and of its residuals by group."""
 
     value: Floats
     variance: Floats
-    squares: Floats  # squared residuals of all requests, in units of the ratio
+    squares: Floats  # squared residuals of all requests, in units of what is summed
     per_variance: Floats  # what a variance of one request adds to that of the ratio
     n: Floats  # effective requests
+    freedom: Floats  # degrees of freedom of the variance
 
 
-def _ratio(groups: _Groups, sums: Sums, above: str, below: str) -> _Side:
-    bottom = groups.by_path(sums[below])
-    value = np.divide(
-        groups.by_path(sums[above]), bottom, out=np.full(groups.paths, np.nan), where=bottom > 0
-    )
-    n = np.divide(
-        sums["all"] ** 2, sums["all*all"], out=np.zeros(len(groups.path)), where=sums["all*all"] > 0
-    )
-    if below == "all":  # a mean over all requests: its residual is from the mean of the stratum
-        mean = np.divide(sums[above], sums["all"], out=np.zeros_like(n), where=sums["all"] > 0)
-        scatter = (
-            sums[f"{above}*{above}"]
-            - 2 * mean * sums[f"{above}*present"]
-            + mean**2 * sums["all*all"]
-        )
-        weight = sums["all"]
-    else:
-        ratio = np.nan_to_num(value)[groups.path]
-        squares, present = sums[f"{above}*{above}"], sums["present*present"]
-        cross = sums[f"{above}*{below}"]
-        middle = sums[above] - ratio * sums[below]
-        n = sums["present_n"]
-        mean = np.divide(middle, sums["present"], out=np.zeros_like(n), where=sums["present"] > 0)
-        first = sums[f"{above}*present"] - ratio * sums[f"{below}*present"]
-        scatter = (
-            squares
-            - 2 * ratio * cross
-            + ratio**2 * sums[f"{below}*{below}"]
-            - 2 * mean * first
-            + mean**2 * present
-        )
-        weight = sums["present"]
-    scatter = np.maximum(scatter, 0.0)
-    unit = np.where(bottom > 0, bottom, 1.0)[groups.path]
-    correction = np.divide(n, n - 1, out=np.ones_like(n), where=n > 1)
-    per_request = np.divide(weight, n, out=np.zeros_like(n), where=n > 0)
-    return _Side(
+def _ratio(groups: _Groups, side: _Side, above: str, below: str) -> _Ratio:
+    top, weight = side.value[above], side.weight
+    is_mean = below == "all"  # over all requests, those without the path count as zeros
+    bottom = np.zeros(len(top)) if is_mean else side.value[below]
+    base = side.sums[1] if is_mean else side.total(weight * bottom)
+    unit = groups.by_path(base)
+    value = _divide(groups.by_path(side.total(weight * top)), unit, otherwise=np.nan)
+    powers = side.sums if is_mean else {k: side.total(weight**k) for k in (1, 2, 4)}
+    n = _divide(powers[1] ** 2, powers[2])
+
+    residual = top - np.nan_to_num(value)[groups.path][side.group] * bottom
+    centre = _divide(side.total(weight * residual), powers[1])
+    moved = weight * (residual - centre[side.group])
+    scatter, fourth = side.total(moved**2), side.total(moved**4)
+    if is_mean:
+        absent = {k: np.maximum(powers[k] - side.total(weight**k), 0.0) for k in (2, 4)}
+        scatter += absent[2] * centre**2
+        fourth += absent[4] * centre**4
+    scale = np.where(unit > 0, unit, 1.0)[groups.path]
+    per_request = _divide(powers[1], n)
+    # a variance that rests on a few large values is not known well: of normal ones it is n - 1
+    freedom = np.minimum(n - 1, 3 * _divide(scatter**2, fourth, otherwise=n))
+    if not is_mean:
+        freedom = np.minimum(freedom, _divide(base**2, side.total((weight * bottom) ** 2)) - 1)
+    return _Ratio(
         value=value,
-        variance=scatter * correction / unit**2,
-        squares=np.divide(scatter, per_request**2, out=np.zeros_like(n), where=per_request > 0),
-        per_variance=n * per_request**2 / unit**2,
+        variance=scatter * _divide(n, n - 1, otherwise=1.0) / scale**2,
+        squares=_divide(scatter, per_request**2),
+        per_variance=n * per_request**2 / scale**2,
         n=n,
+        freedom=np.maximum(freedom, 1.0),
     )
+
+
+def _divide(above: Floats, below: Floats, *, otherwise: float | Floats = 0.0) -> Floats:
+    """`above / below`, and `otherwise` where there is nothing to divide by."""
+    is_some = below > 0
+    quotient: Floats = np.where(is_some, above / np.where(is_some, below, 1.0), otherwise)
+    return quotient
 
 
 def _share_tests(of: Mix) -> Floats:
