@@ -1,8 +1,8 @@
 """The p95 budget of one set of requests and the comparison of two, on one core.
 
 A million spans a set: 140,000 requests of seven call paths. Seconds are CPU seconds of this
-process, best of three. The reference is the same budget made request by request in plain Python, on a
-twentieth of them, scaled up; its contributions are compared first.
+process, best of three. The reference is the same budget made request by request in plain Python,
+on a twentieth of them, scaled up; its contributions are compared first.
 """
 
 from __future__ import annotations
