@@ -6,7 +6,7 @@ import shlex
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import click
 
@@ -39,6 +39,7 @@ _FILES = click.Path(path_type=Path)
 )
 @click.option("--format", "form", type=click.Choice(FORMATS), default="auto", show_default=True)
 @options.overlap_tolerance
+@click.option("--no-skew-correction", is_flag=True, help="Of files: take all clocks as they are.")
 @click.option("--service", metavar="NAME", help="Only traces that pass through this service.")
 @click.option("--operation", metavar="NAME", help="Only traces that pass through this operation.")
 @options.moments
@@ -59,6 +60,7 @@ def command(
     candidate: tuple[Path, ...],
     form: str,
     overlap_tolerance: str | None,
+    no_skew_correction: bool,
     statistic: str | None,
     server: str | None,
     data: str | None,
@@ -81,9 +83,10 @@ def command(
     said = given(words)
     if baseline or candidate:
         _no_store_words(said, server, data)
-        document = _files(baseline, candidate, form, overlap_tolerance, said)
+        how = _Reading(form, overlap_tolerance, no_skew_correction)
+        document = _files(baseline, candidate, how, said)
     else:
-        _no_file_words(form, overlap_tolerance)
+        _no_file_words(form, overlap_tolerance, no_skew_correction)
         with open_source(server, data) as source:
             document = again(source.compare(said), server, data)
     if json_output:
@@ -97,23 +100,37 @@ def command(
         click.get_current_context().exit(NOT_JUDGED)
 
 
+class _Reading(NamedTuple):
+    """How files are read and analysed."""
+
+    form: str
+    overlap_tolerance: str | None
+    no_skew_correction: bool
+
+    def words(self) -> list[str]:
+        """What was said of it."""
+        words = ["--format", self.form] if self.form != "auto" else []
+        if self.overlap_tolerance:
+            words += ["--overlap-tolerance", self.overlap_tolerance]
+        return words + (["--no-skew-correction"] if self.no_skew_correction else [])
+
+
 def _files(
     baseline: tuple[Path, ...],
     candidate: tuple[Path, ...],
-    form: str,
-    overlap_tolerance: str | None,
+    how: _Reading,
     said: Mapping[str, Any],
 ) -> dict[str, Any]:
     if not (baseline and candidate):
         missing = "--candidate" if baseline else "--baseline"
         raise BadQuery(f"two sets are compared; give {missing} FILE too")
-    tolerance_ns = _tolerance_ns(overlap_tolerance)
+    tolerance_ns = _tolerance_ns(how.overlap_tolerance)
     from tracer.ingest.files.read import read_files
-    from tracer.service.compare_files import compare_records
+    from tracer.service.compare_files import clocks, compare_records
 
     notes, sets = [], []
     for files in (baseline, candidate):
-        found = read_files(files, format=file_format(form), ingest_ns=time.time_ns())
+        found = read_files(files, format=file_format(how.form), ingest_ns=time.time_ns())
         notes += remarks(found)
         sets.append(found.records)
     for remark in notes:
@@ -123,7 +140,8 @@ def _files(
         sets[1],
         said=({"files": [*map(str, baseline)]}, {"files": [*map(str, candidate)]}),
         tolerance_ns=tolerance_ns,
-        reproduce=_reproduce(baseline, candidate, form, overlap_tolerance, said),
+        max_skew_ns=clocks(is_corrected=not how.no_skew_correction),
+        reproduce=_reproduce(baseline, candidate, how, said),
         **said,
     )
     return {**document, "notes": notes}
@@ -140,9 +158,10 @@ def _no_store_words(said: Mapping[str, Any], server: str | None, data: str | Non
         )
 
 
-def _no_file_words(form: str, overlap_tolerance: str | None) -> None:
-    if form != "auto" or overlap_tolerance:
-        flag = "--format" if form != "auto" else "--overlap-tolerance"
+def _no_file_words(form: str, overlap_tolerance: str | None, no_skew_correction: bool) -> None:
+    said = _Reading(form, overlap_tolerance, no_skew_correction).words()
+    if said:
+        flag = said[0]
         raise BadQuery(f"{flag} is about files; give --baseline FILE and --candidate FILE too")
 
 
@@ -159,14 +178,12 @@ def _tolerance_ns(text: str | None) -> int | None:
 def _reproduce(
     baseline: tuple[Path, ...],
     candidate: tuple[Path, ...],
-    form: str,
-    overlap_tolerance: str | None,
+    how: _Reading,
     said: Mapping[str, Any],
 ) -> str:
     words = ["tracer", "compare"]
     words += [word for path in baseline for word in ("--baseline", str(path))]
     words += [word for path in candidate for word in ("--candidate", str(path))]
-    words += ["--format", form] if form != "auto" else []
-    words += ["--overlap-tolerance", overlap_tolerance] if overlap_tolerance else []
+    words += how.words()
     words += [word for name, value in said.items() for word in (f"--{name}", str(value))]
     return shlex.join(words)

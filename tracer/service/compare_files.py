@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tracer.analysis.analyse import analyse
 from tracer.analysis.compare import compare
 from tracer.analysis.population import Population, population
+from tracer.analysis.skew import MAX_CLOCK_SKEW_NS
 from tracer.columns.convert import columns_from_records
 from tracer.columns.facts import TraceFacts
 from tracer.columns.records import SpanRecords
@@ -28,18 +29,19 @@ def compare_records(
     service: str | None = None,
     operation: str | None = None,
     tolerance_ns: int | None = None,
+    max_skew_ns: int | None = MAX_CLOCK_SKEW_NS,
     limit: int,
     reproduce: str | None = None,
 ) -> Document:
     """Document `tracer.compare/1`. `said`: where the two sets are from, as the document tells it.
 
     Raises BadQuery on a negative tolerance, BadInput where a set has no trace (of the service and
-    operation asked for, wherever in it).
+    operation asked for, wherever in it). `max_skew_ns`: clocks further off stay, None: all do.
     """
     if tolerance_ns is not None and tolerance_ns < 0:
         raise BadQuery(f"overlap tolerance {tolerance_ns} ns is negative; use 0 or more")
     sets = [
-        _requests(records, name, service, operation, tolerance_ns)
+        _chosen(_facts(records, tolerance_ns, max_skew_ns), name, service, operation)
         for name, records in (("baseline", baseline), ("candidate", candidate))
     ]
     return compare_document(
@@ -47,14 +49,19 @@ def compare_records(
     )
 
 
-def _requests(
-    records: SpanRecords,
-    name: str,
-    service: str | None,
-    operation: str | None,
-    tolerance_ns: int | None,
-) -> Population:
-    facts = analyse(columns_from_records(records), tolerance_ns=tolerance_ns).facts
+def _facts(records: SpanRecords, tolerance_ns: int | None, max_skew_ns: int | None) -> TraceFacts:
+    """As `tracer analyze` has them: a file is a batch that comes whole."""
+    analysis = analyse(
+        columns_from_records(records),
+        tolerance_ns=tolerance_ns,
+        short_ids=True,
+        max_skew_ns=max_skew_ns,
+        learn_clocks=True,
+    )
+    return analysis.facts
+
+
+def _chosen(facts: TraceFacts, name: str, service: str | None, operation: str | None) -> Population:
     found = population(facts, passing(facts, service, operation))
     if not len(found):
         wanted = " ".join(word for word in (service, operation) if word)
@@ -63,6 +70,11 @@ def _requests(
             "tracer analyze FILE shows the names in it"
         )
     return found
+
+
+def clocks(*, is_corrected: bool) -> int | None:
+    """The `max_skew_ns` that corrects clocks as always, or none."""
+    return MAX_CLOCK_SKEW_NS if is_corrected else None
 
 
 def passing(
