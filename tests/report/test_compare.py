@@ -145,6 +145,13 @@ def test_the_text_has_the_parts_of_the_number_asked_for() -> None:
     assert "\x1b" not in text
 
 
+def test_flaws_of_a_set_are_told() -> None:
+    document = of_world(World("lognormal"), 50)
+    document["candidate"]["quality"] = {"root_missing_share": 0.25, "orphaned_share": 0.0}
+    text = compare_text(document, width=100, colour=False, statistic=None)
+    assert "25 % of them lack their root" in " ".join(text.split())
+
+
 def test_names_cannot_move_the_cursor() -> None:
     document = of_world(World("lognormal", extra_calls=10))
     for one in document["statistics"]:

@@ -11,6 +11,7 @@ from rich.text import Text
 from tracer.report import figures as fig
 from tracer.report.commands import again
 from tracer.report.compare_verdict import TITLES, signed, times
+from tracer.report.slow_text import FLAWS
 from tracer.report.tables import BAD, DIM, STRONG, Column, draw, plain, table
 
 Document = Mapping[str, Any]
@@ -90,6 +91,12 @@ def _side(side: Document) -> str:
         )
     if side.get("mixed_versions"):
         said.append(f"{fig.counted(side['mixed_versions'], 'trace')} of several versions left out")
+    quality = side.get("quality", {})
+    said += [
+        f"{fig.percent(quality[name])} of them {words}"
+        for name, words in FLAWS.items()
+        if quality.get(name)
+    ]
     return ", ".join(said)
 
 

@@ -14,6 +14,7 @@ from tracer.report.compare_json import compare_document
 from tracer.service import words
 from tracer.service.context import Context, Window
 from tracer.service.normal import operation_paths
+from tracer.service.set_quality import set_quality
 from tracer.store.facts import read_facts
 from tracer.store.slow import count_slow
 from tracer.store.versions import count_mixed, known_versions, of_version
@@ -162,7 +163,6 @@ def _said(
 ) -> Document:
     """Where a set is from, and what is wrong with it."""
     bounds = (side.window.start_ns, side.window.end_ns)
-    count = max(1, len(facts))
     mixed = (
         count_mixed(context.engine, query.service, side.version, bounds)
         if query.service is not None and side.version is not None
@@ -173,13 +173,7 @@ def _said(
         "version": side.version,
         "mixed_versions": mixed,
         "total": {"value": total, "exact": True},
-        "quality": {
-            "sampled": total > len(facts),
-            "orphaned_share": float((facts.orphan_count > 0).sum()) / count,
-            "root_missing_share": float(facts.root_missing.sum()) / count,
-            "overrun_share": float((facts.overrun_count > 0).sum()) / count,
-            "dropped_share": float((facts.dropped_count > 0).sum()) / count,
-        },
+        "quality": {"sampled": total > len(facts), **set_quality(facts)},
     }
 
 

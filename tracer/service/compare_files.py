@@ -17,6 +17,7 @@ from tracer.columns.facts import TraceFacts
 from tracer.columns.records import SpanRecords
 from tracer.errors import BadInput, BadQuery
 from tracer.report.compare_json import compare_document
+from tracer.service.set_quality import set_quality
 
 Document = dict[str, Any]
 
@@ -40,12 +41,14 @@ def compare_records(
     """
     if tolerance_ns is not None and tolerance_ns < 0:
         raise BadQuery(f"overlap tolerance {tolerance_ns} ns is negative; use 0 or more")
+    facts = [_facts(records, tolerance_ns, max_skew_ns) for records in (baseline, candidate)]
     sets = [
-        _chosen(_facts(records, tolerance_ns, max_skew_ns), name, service, operation)
-        for name, records in (("baseline", baseline), ("candidate", candidate))
+        _chosen(one, name, service, operation)
+        for name, one in zip(("baseline", "candidate"), facts, strict=True)
     ]
+    told = [{**one, "quality": set_quality(of)} for one, of in zip(said, facts, strict=True)]
     return compare_document(
-        compare(*sets), baseline=said[0], candidate=said[1], limit=limit, reproduce=reproduce
+        compare(*sets), baseline=told[0], candidate=told[1], limit=limit, reproduce=reproduce
     )
 
 
