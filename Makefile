@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 STORE  ?=
 
-.PHONY: setup demo serve test test-server check bench interop crash soak fuzz format clean
+.PHONY: setup demo serve test test-server check bench interop crash soak fuzz simulate format clean
 
 setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -50,6 +50,9 @@ soak: setup      ## ten minutes at 100k spans/s, ten kill -9, a full disk; a tab
 
 fuzz: setup      ## hostile requests through both receivers: no crash, no hang, no wrong answer
 	$(BIN)/python -m tests.fuzz.run $(ARGS)
+
+simulate: setup  ## intervals and names of comparisons, on requests whose truth is known; two tables
+	$(BIN)/python -m tests.simulation.run $(ARGS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

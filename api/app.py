@@ -13,6 +13,7 @@ from api.guards import Guards
 from api.measure import Measure
 from api.routes import (
     baselines,
+    compare,
     critical_path,
     dependencies,
     docs,
@@ -51,6 +52,7 @@ ROUTERS = (
     baselines.router,
     dependencies.router,
     errors_routes.router,
+    compare.router,
     storage.router,
     imports.router,
     export.router,

@@ -143,6 +143,20 @@ class Dependencies(Document):
     reproduce: str = Field(description="the command that gives this answer")
 
 
+class Comparison(Document):
+    """Two sets of traces: what changed, by how much, how sure."""
+
+    status: str = Field(description="ok or refused")
+    refusal: dict[str, str] | None
+    verdict: dict[str, str]
+    baseline: dict[str, Any]
+    candidate: dict[str, Any]
+    statistics: list[dict[str, Any]] = Field(description="p50, p95, p99, mean of the slowest 5 %")
+    changed_paths: dict[str, Any]
+    strata: dict[str, Any] = Field(description="kinds of requests and their shares")
+    reproduce: str = Field(description="the command that gives this answer")
+
+
 class Storage(Document):
     """What is stored, what it takes, how long it stays."""
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from benchmarks import (
     bench_calls,
+    bench_compare,
     bench_decode,
     bench_files,
     bench_ingest,
@@ -31,6 +32,7 @@ BENCHMARKS: Final[dict[str, Callable[[], list[dict[str, Any]]]]] = {
     "kernel": bench_kernel.run,
     "paths": bench_paths.run,
     "calls": bench_calls.run,
+    "compare": bench_compare.run,
     "lookup": bench_lookup.run,
     "ingest": bench_ingest.run,
 }

@@ -169,6 +169,22 @@ def test_an_export_holds_every_trace_of_its_range(client: Client) -> None:
     assert (nothing.status_code, nothing.text) == (200, "")
 
 
+def test_two_ranges_are_compared(client: Client) -> None:
+    found = ask(
+        client,
+        "/compare",
+        start=rfc3339(NOW - 509 * 10**9),
+        end=rfc3339(NOW),
+        baseline_start=rfc3339(NOW - 600 * 10**9),
+        baseline_end=rfc3339(NOW - 509 * 10**9),
+    )
+    schemas.Comparison.model_validate(found)
+    assert (found["schema"], found["status"]) == ("tracer.compare/1", "ok")
+    assert found["changed_paths"]["items"][0]["operation"] == "SELECT stock"
+    wrong = client.get("/api/v1/compare", params={"baseline_version": "1"})
+    assert (wrong.status_code, wrong.json()["type"]) == (400, "urn:tracer:bad-query")
+
+
 def test_the_slowest_part_is_named(client: Client) -> None:
     found = ask(
         client,

@@ -108,6 +108,10 @@ class Remote:
         """`tracer.dependencies/1`."""
         return self._ask("/dependencies", words)
 
+    def compare(self, words: Mapping[str, Any]) -> Document:
+        """`tracer.compare/1`."""
+        return self._ask("/compare", words)
+
     def storage(self) -> Document:
         """`tracer.storage/1`."""
         return self._ask("/storage", {})

@@ -10,6 +10,7 @@ from tracer.columns.records import SpanRecords
 from tracer.service import (
     baselines,
     catalog,
+    compare,
     critical_path,
     dependencies,
     errors,
@@ -93,6 +94,11 @@ class Local:
         """`tracer.dependencies/1`."""
         query = words.dependency_query(self._now_ns, **said)
         return dependencies.dependencies(self._context, query)
+
+    def compare(self, said: Mapping[str, Any]) -> Document:
+        """`tracer.compare/1`."""
+        query = compare.compare_query(self._now_ns, **said)
+        return compare.compare_stored(self._context, query)
 
     def storage(self) -> Document:
         """`tracer.storage/1`."""

@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "analyze": "tracer.cli.analyze",
     "slow": "tracer.cli.slow",
     "path": "tracer.cli.path",
+    "compare": "tracer.cli.compare",
     "trace": "tracer.cli.trace",
     "services": "tracer.cli.services",
     "baseline": "tracer.cli.baseline",

@@ -72,6 +72,10 @@ class Source(Protocol):
         """`tracer.dependencies/1`."""
         ...
 
+    def compare(self, words: Words) -> Document:
+        """`tracer.compare/1`."""
+        ...
+
     def storage(self) -> Document:
         """`tracer.storage/1`."""
         ...
