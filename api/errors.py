@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from tracer.errors import BadQuery, TracerError, Unavailable, codes
+from tracer.errors import BadQuery, TracerError, Unavailable, codes, shortened
 
 MEDIA_TYPE = "application/problem+json"
 SCHEMA = "tracer.problem/1"
@@ -37,8 +37,8 @@ def problem(
         "type": f"urn:tracer:{words.lower().replace(' ', '-')}",
         "title": words.capitalize(),
         "status": status,
-        "detail": detail,
-        "instance": instance,
+        "detail": shortened(detail),
+        "instance": shortened(instance),
         **members,
     }
     return Response(orjson.dumps(body), status, headers, MEDIA_TYPE)
@@ -69,7 +69,7 @@ def _invalid(request: Request, error: Exception) -> Response:
     found = [
         {
             "parameter": ".".join(str(part) for part in one["loc"][1:]),
-            "value": str(one.get("input")),
+            "value": shortened(str(one.get("input"))),
             "fix": one["msg"],
         }
         for one in error.errors()

@@ -16,7 +16,9 @@ A message names the thing and the fix, in that order, in one sentence.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+MOST_CHARACTERS: Final = 1_000  # of a message as a door shows it
 
 
 class TracerError(Exception):
@@ -97,3 +99,12 @@ def codes(error: BaseException) -> Codes:
         if kind in CODES:
             return CODES[kind]
     return Codes("INTERNAL", 500, 4)
+
+
+def shortened(message: str) -> str:
+    """A message as a door shows it: where it repeats a page of input, that page's middle is cut.
+
+    The thing stands at the beginning and the fix at the end.
+    """
+    half = MOST_CHARACTERS // 2
+    return message if len(message) <= 2 * half else f"{message[:half]} … {message[-half:]}"

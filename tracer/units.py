@@ -43,6 +43,7 @@ _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d|w)")
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
 _UNIX_S: Final = re.compile(r"(\d{1,30})(?:\.(\d+))?")
 _FRACTION: Final = re.compile(r"\.(\d+)")
+_MOST_CHARACTERS: Final = 100  # of a duration: a page of digits would keep the pattern busy
 _MAX_NS: Final = 2**63 - 1
 _MAX_BYTES: Final = 2**63 - 1
 
@@ -50,7 +51,7 @@ _MAX_BYTES: Final = 2**63 - 1
 def duration_ns(text: str) -> int:
     """`1h30m` → nanoseconds. Raises BadQuery on anything else."""
     folded = text.strip()
-    if not folded or _PART.sub("", folded):
+    if not folded or len(folded) > _MOST_CHARACTERS or _PART.sub("", folded):
         raise BadQuery(f"duration {text!r} is not understood; write it like 250ms, 1.5s, 2m or 7d")
     total = sum(float(n) * _DURATION_NS[unit] for n, unit in _PART.findall(folded))
     if total > _MAX_NS:

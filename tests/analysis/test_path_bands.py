@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from tests.support.path_oracle import band_sums, exemplars, roots_of, traffic
-from tests.support.picture import columns, read
+from tests.support.picture import Line, columns, read
 from tracer.analysis import path_bands as fast
 from tracer.analysis.analyse import analyse
 from tracer.analysis.baseline import weights
@@ -125,6 +125,24 @@ def test_orphan_fragments_do_not_count_and_asynchronous_ones_do() -> None:
     told = fast.population(facts, fast.counted(facts))
     assert (len(facts), told.traces, told.fragments, told.roots) == (3, 1, 1, 2)
     assert told.with_orphans == 1
+
+
+def test_a_trace_that_lost_its_root_counts_by_what_is_left() -> None:
+    facts = analyse(read("web orphan |----|\n  db | -- |\n").spans).facts
+    told = fast.population(facts, fast.counted(facts))
+    assert (told.traces, told.roots, told.root_missing) == (1, 1, 1)
+    assert sums_of(facts).critical_ns.sum() == 4
+
+
+def test_long_polls_do_not_fill_the_slowest_band() -> None:
+    """Bands are of each kind of root: what is always slow is not the slow part of the rest."""
+    polls = [Line(1_000 + at, 1, 0, 0, 30_000 + at, "poll", "GET /wait") for at in (1, 2)]
+    pages = [Line(at, 1, 0, 0, at, "web", "GET /") for at in range(1, 201)]
+    facts = analyse(columns([*pages, *polls])).facts
+    by_kind = {
+        facts.paths.service[at].name: sums_of(facts).roots[:, at].tolist() for at in range(2)
+    }
+    assert by_kind == {"web": [100, 90, 8, 2], "poll": [1, 1, 0, 0]}
 
 
 def test_nothing_gives_nothing() -> None:

@@ -40,6 +40,10 @@ PICTURES = {
           web/send producer      | -    |
             mail/take consumer   |   -- |
     """, [("web/send", None, True), (None, "mail/take", True)]),
+    "who called a server whose parent is missing is not known": ("""
+        bank/pay server orphan  |------|
+          bank/sql client       | ---- |
+    """, [("bank/sql", None, True)]),
     "what happens within a service is no call": ("""
         web/buy server       |------|
           web/step internal  | ---- |

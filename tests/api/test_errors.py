@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.api.running import FakeService, client_of, failing
+from tests.support.engine import LONG
 from tracer import errors
+from tracer.service.context import Context
 
 
 @pytest.mark.parametrize("kind", errors.CODES, ids=lambda kind: kind.__name__)
@@ -58,9 +60,6 @@ WRONG = [
 
 @pytest.mark.parametrize(("path", "named"), WRONG, ids=[path for path, _ in WRONG])
 def test_a_wrong_parameter_is_named(path: str, named: str) -> None:
-    from tests.support.engine import LONG
-    from tracer.service.context import Context
-
     context = Context(None, LONG, lambda: 10**18)  # type: ignore[arg-type]
     answer = client_of(FakeService(context)).get(path)
     assert answer.status_code == 400, answer.text
@@ -76,6 +75,17 @@ def test_a_value_outside_its_bounds_comes_with_the_fix() -> None:
             "fix": "Input should be greater than or equal to 1",
         }
     ]
+
+
+@pytest.mark.parametrize(
+    "path", ["/traces?limit=LONG", "/traces?LONG=1", "/traces/LONG", "/LONG", "/traces?since=LONG"]
+)
+def test_a_page_of_input_is_not_repeated(path: str) -> None:
+    context = Context(None, LONG, lambda: 10**18)  # type: ignore[arg-type]
+    client = client_of(FakeService(context))
+    answer = client.get(f"/api/v1{path.replace('LONG', '9' * 30_000)}")
+    assert answer.status_code in (400, 404)
+    assert len(answer.text) < 5_000
 
 
 def test_what_is_not_there_says_where_to_look() -> None:

@@ -44,6 +44,16 @@ def test_each_error_has_its_exit_code(
     assert capsys.readouterr() == ("", "tracer: the thing; the fix\n")
 
 
+def test_a_message_that_repeats_a_page_loses_its_middle(
+    run_boom: Callable[[Callable[[], object]], int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_boom(raising(errors.BadQuery(f"id {'9' * 30_000!r} is none; the fix")))
+    shown = capsys.readouterr().err
+    assert shown.startswith("tracer: id '999")
+    assert shown.endswith("999' is none; the fix\n")
+    assert len(shown) < errors.MOST_CHARACTERS + 20
+
+
 CODES = [
     (lambda: None, 0),
     (lambda: 3, 3),

@@ -51,20 +51,28 @@ def _line(span: dict[str, Any], service: str, node: str) -> str:
     )
 
 
-def analysed(file: Path, lines: list[str]) -> str:
+ASKED = [
+    ("analyze",),
+    ("path",),
+    ("path", "--metric", "self", "--band", "50-95", "--limit", "3"),
+]
+
+
+def analysed(file: Path, lines: list[str], *asked: str) -> str:
     file.write_text("".join(f"{line}\n" for line in lines))
-    done = run("analyze", str(file), "--json")
+    done = run(*(asked or ("analyze",)), str(file), "--json")
     assert (done.code, done.err) == (0, "")
     return done.out
 
 
+@pytest.mark.parametrize("asked", ASKED, ids=" ".join)
 @pytest.mark.parametrize("seed", range(3))
-def test_order_of_spans_changes_no_byte(tmp_path: Path, seed: int) -> None:
+def test_order_of_spans_changes_no_byte(tmp_path: Path, seed: int, asked: tuple[str, ...]) -> None:
     file, lines = tmp_path / "traces.jsonl", spans(seed)
-    first = analysed(file, lines)
+    first = analysed(file, lines, *asked)
     for again in range(3):
         shuffled = random.Random(100 * seed + again).sample(lines, len(lines))
-        assert analysed(file, shuffled) == first
+        assert analysed(file, shuffled, *asked) == first
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -79,6 +87,16 @@ def test_copies_of_spans_change_only_the_count_of_copies(tmp_path: Path, seed: i
             quality.pop("duplicates", None)
             quality.pop("with_duplicates", None)
     assert json.dumps(twice) == json.dumps(once)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_copies_of_spans_add_nothing_to_a_path(tmp_path: Path, seed: int) -> None:
+    file, lines = tmp_path / "traces.jsonl", spans(seed)
+    once = json.loads(analysed(file, lines, "path"))
+    twice = json.loads(analysed(file, lines + lines[::2] + lines[::3], "path"))
+    extra = len(lines[::2]) + len(lines[::3])
+    assert twice["quality"].pop("duplicates") == once["quality"].pop("duplicates") + extra
+    assert twice == once
 
 
 def _copies(document: dict[str, Any]) -> int:

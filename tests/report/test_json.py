@@ -12,7 +12,7 @@ from tests.support.picture import Line, columns, read
 from tests.support.records import records, span
 from tests.support.requests import MS, basket, usual
 from tracer.errors import BadQuery
-from tracer.report.json import MOST_FRAGMENTS, MOST_OUTLINES, analysis_document
+from tracer.report.json import MOST_FRAGMENTS, MOST_OUTLINES, MOST_SECTIONS, analysis_document
 from tracer.service.analyze import analyze
 
 PICTURE = """
@@ -96,6 +96,22 @@ def test_the_critical_path_tiles_the_root() -> None:
         "offset_ns": 4 * MS,
         "duration_ns": MS,
     }
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_of_a_path_without_end_the_longest_sections_are_listed(more: int) -> None:
+    """Calls of 2 ns with 2 ns of the root behind each, and at the end `more` of 1 ns."""
+    calls = MOST_SECTIONS // 2
+    end = 4 * calls
+    lines = [Line(1, 1, 0, 0, end + more)]
+    lines += [Line(1, 2 + at, 1, 4 * at, 4 * at + 2) for at in range(calls)]
+    lines += [Line(1, 2 + calls, 1, end, end + 1)] * more
+    (trace,) = document_of(lines, tolerance_ns=0)["traces"]
+    path = trace["critical_path"]
+    assert trace["critical_path_hidden"] == {"sections": more, "duration_ns": more}
+    assert len(path) == MOST_SECTIONS
+    assert [one["start_ns"] for one in path] == list(range(0, end, 2))
+    assert {one["duration_ns"] for one in path} == {2}
 
 
 def test_fragments_have_paths_of_their_own() -> None:

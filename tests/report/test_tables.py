@@ -68,6 +68,18 @@ def test_names_cannot_move_the_cursor_and_brackets_are_no_markup() -> None:
     assert text == "[red]x[/red]·:smile:\n"
 
 
+def test_names_without_end_are_cut() -> None:
+    endless = "x" * 20_000
+    text = draw([plain(f"{endless} took 1s")], width=100, colour=False)
+    assert text.replace("\n", "").endswith("x… took 1s")
+    rows = [(endless, "1"), (plain("many words " * 2_000), "2")]
+    text += draw(
+        [table([Column("name"), Column("n", is_number=True)], rows)], width=80, colour=False
+    )
+    text += draw([plain("many words " * 2_000)], width=100, colour=False)
+    assert len(text.splitlines()) < 60
+
+
 def test_colour_only_when_asked() -> None:
     assert "\x1b[" in draw([plain("x", BAD)], width=80, colour=True)
     assert draw([plain("x", BAD)], width=80, colour=False) == "x\n"

@@ -102,7 +102,9 @@ def test_one_service_and_few_rows(context: Context) -> None:
     assert (only["service"], only["count"]) == ("web", BROKEN)
     limited = error_groups(context, ErrorQuery(WINDOW, None, 1))
     assert (len(limited["errors"]), limited["total"]["value"]) == (1, 2)
-    assert error_groups(context, ErrorQuery(WINDOW, "nobody", 20))["errors"] == []
+    none = error_groups(context, ErrorQuery(WINDOW, "nobody", 20))
+    assert none["errors"] == []
+    assert "No error began in nobody; tracer services" in errors_text(none, width=99, colour=False)
 
 
 def test_only_errors_that_began_in_the_range_count(context: Context) -> None:

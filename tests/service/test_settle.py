@@ -88,12 +88,15 @@ def test_without_a_root_it_waits_longer_and_says_so(engine: Engine, clock: Clock
     assert facts(engine) == [(tid(1), sid(2), 1, 1, 1_000_000)]
 
 
-def test_a_root_that_comes_late_takes_the_fragment_back(engine: Engine, clock: Clock) -> None:
+@pytest.mark.parametrize("hours", [1, 24])
+def test_a_root_that_comes_late_takes_the_fragment_back(
+    engine: Engine, clock: Clock, hours: int
+) -> None:
     write_spans(engine, records([span(1, 2, 1)]))
     work = settler(engine, clock)
     clock.now = EPOCH + 61 * SECOND
     work.step()
-    late = clock.now + 3600 * SECOND
+    late = clock.now + hours * 3600 * SECOND
     write_spans(engine, records([span(1, 1, duration=5_000_000, ingest=late)]))
     clock.now = late + 11 * SECOND
     assert work.step() == 1

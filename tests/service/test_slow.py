@@ -187,6 +187,28 @@ def test_a_quiet_window_blames_nobody(context: Context) -> None:
     assert answer["bottlenecks"] == []
 
 
+def test_a_long_poll_is_not_slow() -> None:
+    """It always takes 30 s, by design: as normal as anything else, and no one's fault."""
+    spans = [
+        span(at, at, start=EPOCH + (at - 9_000) * 3 * SECOND, duration=30 * SECOND,
+             service="push", name="GET /wait")
+        for at in range(9_001, 9_221)
+    ]  # fmt: skip
+    for number in range(1, 101):
+        spans += _trace(number, EPOCH + number * 5 * SECOND, 4)
+    for number in range(201, 211):
+        spans += _trace(number, FAULT_AT + number % 100 * SECOND, 300)
+    with fresh_engine() as engine:
+        write_spans(engine, records(spans))
+        context = _context(engine)
+        settle_all(context)
+        answer = slow_traces(context, _query())
+    assert answer["affected"]["of"]["value"] == 10 + 20
+    assert answer["affected"]["requests"]["value"] == 10
+    assert {trace["root"]["service"] for trace in answer["traces"]} == {"web"}
+    assert "push" not in {found["service"] for found in answer["bottlenecks"]}
+
+
 def test_an_empty_window_says_so(context: Context) -> None:
     answer = slow_traces(context, _query(window=Window(END + SECOND, END + 2 * SECOND)))
     assert answer["affected"]["of"]["value"] == 0

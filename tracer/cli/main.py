@@ -15,7 +15,7 @@ from typing import Final
 import click
 
 from tracer import __version__
-from tracer.errors import TracerError, codes
+from tracer.errors import TracerError, codes, shortened
 
 COMMANDS: Final = {
     "serve": "tracer.cli.serve",
@@ -133,5 +133,5 @@ def _uncaught(error: Exception) -> int:
 
 
 def _say(message: str, code: int) -> int:
-    click.echo(f"tracer: {message}", err=True)
+    click.echo(f"tracer: {shortened(message)}", err=True)
     return code

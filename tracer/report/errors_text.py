@@ -49,7 +49,7 @@ def _parts(document: Document) -> Iterator[RenderableType]:
     found, quality = document["errors"], document["quality"]
     yield plain(_read(quality))
     if not found:
-        yield plain("No span failed." if not quality["traces_with_errors"] else "No error began.")
+        yield plain(_nothing(document))
         return
     yield Text()
     yield from groups_table(found, document["total"]["value"])
@@ -99,6 +99,14 @@ def _group(one: Document) -> list[object]:
         fig.count(unhandled),
         fig.clock(one["last_seen"]),
     ]
+
+
+def _nothing(document: Document) -> str:
+    """A service that is not there has no errors either: the answer must not sound like health."""
+    if document["service"]:
+        return f"No error began in {document['service']}; tracer services lists the names."
+    failed = document["quality"]["traces_with_errors"]
+    return "No error began." if failed else "No span failed."
 
 
 def _says(one: Document) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from tracer.analysis.critical_path import TOLERANCE_MOST_NS, TOLERANCE_SHARE
 from tracer.analysis.deviation import DEPTHS
-from tracer.analysis.forest import Forest, SpanFlag
+from tracer.analysis.forest import Forest, Rows, SpanFlag
 from tracer.analysis.judgement import AnalysisReport
 from tracer.analysis.rank import MIN_TRACES, REASONS, ROLES
 from tracer.columns.ids import span_id_text, trace_id_text
@@ -34,6 +34,7 @@ from tracer.units import NS_PER_S, rfc3339
 SCHEMA: Final = "tracer.analysis/1"
 MOST_FRAGMENTS: Final = 20  # listed by trace; the rest is counted
 MOST_OUTLINES: Final = 20
+MOST_SECTIONS: Final = 10_000  # of one root, the longest; the rest is summed up
 MOST_COMMON: Final = 20
 
 
@@ -119,7 +120,7 @@ def _trace(
         "span_count": stop - first,
         "service_count": counts.services[trace],
         "error_count": counts.errors[trace],
-        "critical_path": _sections(report, rank),
+        **_path(report, rank),
         "bottlenecks": [
             _bottleneck(report, row) for row in range(by_root[rank], by_root[rank + 1])
         ],
@@ -142,10 +143,25 @@ def _span(forest: Forest, row: int) -> dict[str, Any]:
     }
 
 
-def _sections(report: AnalysisReport, rank: int) -> list[dict[str, Any]]:
-    """Ascending, tiling the root."""
+def _path(report: AnalysisReport, rank: int) -> dict[str, Any]:
+    """Sections, ascending: with what is hidden they tile the root."""
+    sections = report.analysis.sections
+    first, stop = sections.offset[rank : rank + 2].tolist()
+    rows = np.arange(first, stop)
+    duration_ns = sections.duration_ns[first:stop]
+    if len(rows) > MOST_SECTIONS:
+        rows = np.sort(np.lexsort((rows, -duration_ns))[:MOST_SECTIONS]) + first
+    return {
+        "critical_path": _sections(report, rank, rows),
+        "critical_path_hidden": {
+            "sections": stop - first - len(rows),
+            "duration_ns": int(duration_ns.sum() - sections.duration_ns[rows].sum()),
+        },
+    }
+
+
+def _sections(report: AnalysisReport, rank: int, part: Rows) -> list[dict[str, Any]]:
     forest, sections = report.analysis.forest, report.analysis.sections
-    part = slice(sections.offset[rank], sections.offset[rank + 1])
     root_start = int(forest.spans.start_ns[forest.roots[rank]])
     return [
         {
@@ -212,7 +228,7 @@ def _fragments(
                 "offset_ns": int(facts.start_ns[rank] - facts.start_ns[main]),
                 "duration_ns": int(facts.duration_ns[rank]),
                 "span_count": int(facts.span_count[rank]),
-                "critical_path": _sections(report, rank),
+                **_path(report, rank),
                 "bottlenecks": [
                     _bottleneck(report, row) for row in range(by_root[rank], by_root[rank + 1])
                 ],

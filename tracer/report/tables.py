@@ -7,9 +7,10 @@ its brackets are no markup.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -23,6 +24,9 @@ DIM = "dim"
 STRONG = "bold"
 GAP = 2  # columns between two cells
 _WORD = 14  # a longer word may be broken to save a number
+MOST_CELL = 200  # characters of one cell: a name of a whole page must not push the others away
+MOST_TEXT = 4_000  # characters of a line of its own
+_ENDLESS: Final = re.compile(rf"(\S{{{MOST_CELL}}})\S+")  # a word that only a name can be
 
 
 class Column(NamedTuple):
@@ -35,8 +39,10 @@ class Column(NamedTuple):
 
 
 def plain(text: object, style: str = "") -> Text:
-    """Text as it is, without escapes and without markup."""
-    return Text(safe_text(str(text)), style=style, overflow="fold")
+    """Text as it is, without escapes and without markup; words and lines without end are cut."""
+    shown = _ENDLESS.sub(r"\1…", safe_text(str(text)))
+    shown = shown if len(shown) <= MOST_TEXT else f"{shown[:MOST_TEXT]}…"
+    return Text(shown, style=style, overflow="fold")
 
 
 def unfolded(text: str, style: str = "") -> Text:
@@ -125,9 +131,18 @@ def _sum(widths: Sequence[int], shown: Sequence[int]) -> int:
 
 
 def table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> Rows:
-    """Rows below their heads; cells that are not Text yet become `plain`."""
-    cells = [[cell if isinstance(cell, Text) else plain(cell) for cell in row] for row in rows]
+    """Rows below their heads; cells that are not Text yet become `plain`, and none is a page."""
+    cells = [[_cell(cell) for cell in row] for row in rows]
     return Rows(columns, cells)
+
+
+def _cell(cell: object) -> Text:
+    text = cell if isinstance(cell, Text) else plain(cell)
+    if len(text) <= MOST_CELL:
+        return text
+    short = text[: MOST_CELL - 1]
+    short.append("…")
+    return short
 
 
 def draw(parts: Iterable[RenderableType], *, width: int, colour: bool) -> str:

@@ -38,6 +38,7 @@ def trace_answers(
             **fact_document(worst, row),
             **expected[row],
             "critical_path": analysed[trace_id]["critical_path"],
+            "critical_path_hidden": analysed[trace_id]["critical_path_hidden"],
             "bottlenecks": analysed[trace_id]["bottlenecks"],
             "clock_shifts": analysed[trace_id]["clock_shifts"],
             "quality": analysed[trace_id]["quality"],
