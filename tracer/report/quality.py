@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tracer.analysis.critical_path import Sections
 from tracer.analysis.forest import Forest, SpanFlag
 from tracer.analysis.orphans import OrphanReason, orphan_reasons
 from tracer.columns.spans import STATUS_ERROR
@@ -45,7 +46,7 @@ class TraceCounts:
     orphan_reason: NDArray[np.int8]
 
 
-def count_by_trace(forest: Forest) -> TraceCounts:
+def count_by_trace(forest: Forest, sections: Sections) -> TraceCounts:
     """Everything countable of whole traces."""
     traces = len(forest.main_root)
     reason = orphan_reasons(forest)
@@ -62,6 +63,9 @@ def count_by_trace(forest: Forest) -> TraceCounts:
         flaws={
             "duplicates": forest.duplicate_count.tolist(),
             "dropped": count(forest.spans.dropped),
+            "ambiguous": np.bincount(
+                forest.trace_row[sections.passed_by], minlength=traces
+            ).tolist(),
             **{name: count(forest.has(flag)) for name, flag in FLAGS.items()},
         },
         orphans={
@@ -81,7 +85,7 @@ def trace_quality(counts: TraceCounts, trace: int) -> dict[str, Any]:
 
 def total_quality(traces: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """How many trace documents have each flaw."""
-    flaws = ("root_missing", "duplicates", "dropped", *FLAGS)
+    flaws = ("root_missing", "duplicates", "dropped", "ambiguous", *FLAGS)
     return {
         "traces": len(traces),
         **{f"with_{name}": sum(bool(one["quality"][name]) for one in traces) for name in flaws},
