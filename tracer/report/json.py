@@ -15,6 +15,7 @@ import numpy as np
 
 from tracer.analysis.critical_path import TOLERANCE_MOST_NS, TOLERANCE_SHARE
 from tracer.analysis.deviation import DEPTHS
+from tracer.analysis.flaws import of_traces
 from tracer.analysis.forest import Forest, SpanFlag
 from tracer.analysis.judgement import AnalysisReport
 from tracer.analysis.rank import MIN_TRACES, REASONS, ROLES
@@ -75,7 +76,7 @@ def analysis_document(
         "trace_count": len(traces),
         "span_count": len(forest),
         "bottlenecks": _common(report),
-        "quality": total_quality(traces),
+        "quality": total_quality(traces, of_traces(facts)),
         "traces": traces,
         "reproduce": reproduce,
     }

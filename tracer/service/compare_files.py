@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tracer.analysis.analyse import analyse
 from tracer.analysis.compare import compare
+from tracer.analysis.flaws import of_traces
 from tracer.analysis.population import Population, population
 from tracer.analysis.skew import MAX_CLOCK_SKEW_NS
 from tracer.columns.convert import columns_from_records
@@ -17,7 +18,7 @@ from tracer.columns.facts import TraceFacts
 from tracer.columns.records import SpanRecords
 from tracer.errors import BadInput, BadQuery
 from tracer.report.compare_json import compare_document
-from tracer.service.set_quality import set_quality
+from tracer.report.quality import quality_shares
 
 Document = dict[str, Any]
 
@@ -46,7 +47,10 @@ def compare_records(
         _chosen(one, name, service, operation)
         for name, one in zip(("baseline", "candidate"), facts, strict=True)
     ]
-    told = [{**one, "quality": set_quality(of)} for one, of in zip(said, facts, strict=True)]
+    told = [
+        {**one, "quality": quality_shares(of_traces(of))}
+        for one, of in zip(said, facts, strict=True)
+    ]
     return compare_document(
         compare(*sets), baseline=told[0], candidate=told[1], limit=limit, reproduce=reproduce
     )

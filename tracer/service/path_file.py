@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tracer.analysis.analyse import analyse
 from tracer.analysis.baseline import weights
+from tracer.analysis.flaws import flaws
 from tracer.analysis.merged_tree import merged_tree
 from tracer.analysis.path_bands import (
     NOT_COUNTED,
@@ -17,7 +18,6 @@ from tracer.analysis.path_bands import (
     counted,
     exemplars,
     path_bands,
-    population,
 )
 from tracer.columns.convert import columns_from_records
 from tracer.columns.facts import PathTable
@@ -46,7 +46,7 @@ def critical_path_of(
     tree = merged_tree(sums, facts.paths.parent_path_id[at])
     shown = shown_paths(tree, choice)
     taken = band != NOT_COUNTED if choice.band is None else band == choice.band
-    told = population(facts, rows)
+    told = flaws(facts, rows)
     return {
         "schema": SCHEMA,
         "window": None,
@@ -64,7 +64,7 @@ def critical_path_of(
             is_estimated=told.weighted > 0,
         ),
         "waiting_traces": None,
-        "quality": {**quality_document(told), "skew_corrected": False},
+        "quality": quality_document(told),
     }
 
 
