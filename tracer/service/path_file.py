@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer.analysis.analyse import analyse
 from tracer.analysis.baseline import weights
 from tracer.analysis.flaws import flaws
 from tracer.analysis.merged_tree import merged_tree
@@ -19,7 +18,6 @@ from tracer.analysis.path_bands import (
     exemplars,
     path_bands,
 )
-from tracer.columns.convert import columns_from_records
 from tracer.columns.facts import PathTable
 from tracer.columns.records import SpanRecords
 from tracer.errors import NotFound
@@ -30,13 +28,14 @@ from tracer.report.path_json import (
     quality_document,
     shown_paths,
 )
+from tracer.service.analyze import analyse_file
 
 
 def critical_path_of(
     records: SpanRecords, choice: PathChoice, *, service: str | None, operation: str | None
 ) -> dict[str, Any]:
     """Document `tracer.critical-path/1` without a window. Raises NotFound for an unknown name."""
-    facts = analyse(columns_from_records(records)).facts
+    facts = analyse_file(records).facts
     rows = counted(facts, _through(facts.paths, service, operation))
     limits = band_limits(facts.root_path_id[rows], facts.duration_ns[rows], weights(facts)[rows])
     band = band_of(limits, facts.root_path_id, facts.duration_ns)
