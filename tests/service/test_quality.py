@@ -16,6 +16,7 @@ from tracer.report.quality import quality_shares
 from tracer.service.analyze import analyze
 from tracer.service.baselines import baselines
 from tracer.service.catalog import operations, services
+from tracer.service.compare_files import compare_records
 from tracer.service.context import Context, Window
 from tracer.service.critical_path import PathQuery, critical_path
 from tracer.service.dependencies import DependencyQuery, dependencies
@@ -68,6 +69,9 @@ DOORS: dict[str, Callable[[Context], dict[str, Any]]] = {
     "path of a file": lambda context: critical_path_of(
         records(SPANS), CHOICE, service=None, operation=None
     ),
+    "compare": lambda context: compare_records(
+        records(SPANS), records(SPANS), said=({}, {}), limit=10
+    )["candidate"],
     "analyze": lambda context: analysis_document(analyze(records(SPANS))),
 }
 
