@@ -11,6 +11,7 @@ from tests.support.picture import Line, columns, read
 from tracer.analysis import path_bands as fast
 from tracer.analysis.analyse import analyse
 from tracer.analysis.baseline import weights
+from tracer.analysis.flaws import flaws
 from tracer.columns.facts import TraceFacts
 from tracer.columns.path_bands import BANDS, Metric, PathBands
 from tracer.columns.spans import SpanColumns
@@ -113,7 +114,7 @@ def test_a_filter_takes_whole_roots_that_pass_through() -> None:
     facts = analyse(read("web |--|\n  db | -|\n\nweb |--|\n\nbatch |--|\n").spans).facts
     database = facts.paths.path_id[[name == "db" for name in facts.paths.operation]]
     assert fast.counted(facts, database).tolist() == [True, False, False]
-    assert fast.population(facts, fast.counted(facts)).traces == 3
+    assert flaws(facts, fast.counted(facts)).traces == 3
 
 
 def test_orphan_fragments_do_not_count_and_asynchronous_ones_do() -> None:
@@ -122,7 +123,7 @@ def test_orphan_fragments_do_not_count_and_asynchronous_ones_do() -> None:
             "web |----|\n  send producer | -|\n    work consumer |  --|\n  lost orphan |-|\n"
         ).spans
     ).facts
-    told = fast.population(facts, fast.counted(facts))
+    told = flaws(facts, fast.counted(facts))
     assert (len(facts), told.traces, told.fragments, told.roots) == (3, 1, 1, 2)
     assert told.with_orphans == 1
 

@@ -31,6 +31,20 @@ def test_services() -> None:
     assert row == ["shop", "prod", "2", "1,204", "5", "%", "3ms", "–"]
 
 
+def test_the_quality_of_the_traces_is_told() -> None:
+    flaws = {"skew_corrected_share": 0.25, "duplicates": 1, "sampling": "known"}
+    document = {
+        "services": [{**IDENTITY, **NUMBERS, "operations": 2}],
+        "waiting_traces": None,
+        "quality": flaws,
+    }
+    text = services_text(document, width=200, colour=False)
+    assert (
+        "Quality: 25 % of the traces have spans whose clock was corrected; "
+        "1 copy of spans merged; sampling weights are known."
+    ) in text
+
+
 def test_operations() -> None:
     document = {"service": "shop", "operations": [OPERATION]}
     head, _, row = rows(operations_text(document, width=120, colour=False))

@@ -67,6 +67,7 @@ def test_the_contract() -> None:
         "retries": 0,
         "instants": 1,
         "dropped": 0,
+        "ambiguous": 0,
         "parents_missing": {
             "truncated_id": 0,
             "late": 0,

@@ -8,7 +8,7 @@ from typing import Any
 from tests.report.test_path_json import document_of
 from tests.support.picture import read
 from tracer.analysis.analyse import analyse
-from tracer.columns.path_bands import Population
+from tracer.columns.flaws import Flaws
 from tracer.report.path_json import path_choice, quality_document
 from tracer.report.path_text import path_text
 
@@ -44,7 +44,7 @@ def _document(drawn: str, limit: int = 40, band: str | None = None, **members: A
         "fragments": {"value": 0, "exact": True},
         **told,
         "waiting_traces": None,
-        "quality": quality_document(Population(20, 0, 1, 0, 0, 0, 0, 0)),
+        "quality": quality_document(Flaws(20, 0, 1, 0, 0, 0, 0, 0)),
         "reproduce": REPRODUCE,
         **members,
     }
@@ -142,10 +142,10 @@ def test_nothing_seen() -> None:
 
 
 def test_quality_says_what_was_summed() -> None:
-    thinned = quality_document(Population(9, 0, 0, 0, 0, 0, 2, 9), one_in=3, roots_left_out=1)
+    thinned = quality_document(Flaws(9, 0, 0, 0, 0, 0, 2, 9), one_in=3, roots_left_out=1)
     text = path_text(_document(FAST, quality=thinned), width=200, colour=False)
     assert (
         "Quality: one root in 3 was summed, taken by trace id; 1 root of rare kinds left out; "
         in text
     )
-    assert "2 copies of spans merged; weighted by sampling (known)" in text
+    assert "2 copies of spans merged; sampling weights are known" in text

@@ -81,7 +81,9 @@ DOCUMENT: dict[str, Any] = {
         "overrun_share": 0.0,
         "dropped_share": 0.0,
         "duplicates": 1,
-        "skew_corrected": False,
+        "skew_corrected_share": 0.0,
+        "ambiguous_share": 0.0,
+        "late_share": 0.0,
         "sampling": "stored spans",
     },
     "reproduce": (

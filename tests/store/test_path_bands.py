@@ -13,7 +13,9 @@ from tests.support.picture import Line, columns
 from tracer.analysis import path_bands as memory
 from tracer.analysis.analyse import analyse
 from tracer.analysis.baseline import weights
+from tracer.analysis.flaws import flaws
 from tracer.columns.facts import TraceFacts
+from tracer.columns.flaws import NOBODY
 from tracer.columns.path_bands import BANDS, BandLimits, Metric, PathBands
 from tracer.store import path_bands as stored
 from tracer.store.engine import Engine
@@ -90,7 +92,7 @@ def test_the_two_ways_give_the_same_numbers(engine: Engine, is_filtered: bool) -
     through = FACTS.paths.path_id[named].tolist() if is_filtered else None
     rows, limits, band = _in_memory(through)
     roots = roots_of(WINDOW, through)
-    assert stored.count_population(engine, roots)[0] == memory.population(FACTS, rows)
+    assert stored.count_flaws(engine, roots)[0] == flaws(FACTS, rows)
     told = stored.read_durations(engine, roots)
     found = memory.band_limits(told.root_path_id, told.duration_ns, told.weight)
     _same(found, limits)
@@ -119,13 +121,13 @@ def test_too_many_roots_are_thinned_and_count_for_more(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     roots = roots_of(WINDOW, None)
-    population, entries = stored.count_population(engine, roots)
-    assert stored.thin(roots, population.roots, entries) == roots
+    told, entries = stored.count_flaws(engine, roots)
+    assert stored.thin(roots, told.roots, entries) == roots
     monkeypatch.setattr(stored, "MOST_ENTRIES", entries // 3)
-    thinned = stored.thin(roots, population.roots, entries)
+    thinned = stored.thin(roots, told.roots, entries)
     assert thinned.one_in in (3, 4)
-    fewer = stored.count_population(engine, thinned)[0].roots
-    assert 0 < fewer < population.roots / 2
+    fewer = stored.count_flaws(engine, thinned)[0].roots
+    assert 0 < fewer < told.roots / 2
     told = stored.read_durations(engine, thinned)
     alone = roots_of(WINDOW, None)
     whole = stored.read_durations(engine, alone).weight.sum()
@@ -141,9 +143,9 @@ def test_rare_kinds_of_roots_are_left_out_and_counted(
     limits = memory.band_limits(told.root_path_id, told.duration_ns, told.weight)
     sums = stored.read_path_bands(engine, roots, limits)
     tops = np.isin(sums.path_id, limits.root_path_id)
-    population, _ = stored.count_population(engine, roots)
+    whole, _ = stored.count_flaws(engine, roots)
     assert len(limits) == 2
-    assert sums.roots[:, tops].sum() == population.roots - told.roots_left_out
+    assert sums.roots[:, tops].sum() == whole.roots - told.roots_left_out
     assert told.roots_left_out > 0
 
 
@@ -152,4 +154,4 @@ def test_an_empty_window(engine: Engine) -> None:
     told = stored.read_durations(engine, roots)
     limits = memory.band_limits(told.root_path_id, told.duration_ns, told.weight)
     assert (len(limits), len(stored.read_path_bands(engine, roots, limits))) == (0, 0)
-    assert stored.count_population(engine, roots) == (memory.Population(*[0] * 8), 0)
+    assert stored.count_flaws(engine, roots) == (NOBODY, 0)

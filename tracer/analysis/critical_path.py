@@ -39,12 +39,16 @@ class Sections:
 
     Sections of root `forest.roots[i]` are `[offset[i], offset[i + 1])`, ascending; they tile
     `[root.start_ns, root.end_ns)` exactly once. A root of zero duration has none.
+
+    `passed_by`: children of spans on the path that ran beside it, because they overlap who took
+    over by more than the tolerance. Whether they were waited for nobody knows (`bounds`).
     """
 
     span_row: Rows
     start_ns: Times
     end_ns: Times
     offset: Rows
+    passed_by: Rows  # ascending
 
     def __len__(self) -> int:
         return len(self.span_row)
@@ -61,7 +65,7 @@ def critical_path(forest: Forest, *, tolerance_ns: int | None = None) -> Section
     spans = forest.spans
     roots = forest.roots[spans.end_ns[forest.roots] > spans.start_ns[forest.roots]]
     level = _Level(roots, spans.start_ns[roots], spans.end_ns[roots])
-    tolerance = _tolerance(forest, tolerance_ns)
+    tolerance = tolerances(forest, tolerance_ns)
     owned = _Owned()
     narrow = _Narrow(forest, tolerance, owned)
     while len(level.rows):
@@ -96,6 +100,7 @@ class _Owned:
     rows: list[Rows] = field(default_factory=list)
     starts: list[Times] = field(default_factory=list)
     ends: list[Times] = field(default_factory=list)
+    passed_by: list[Rows] = field(default_factory=list)
 
     def add(self, rows: Rows, start_ns: Times, end_ns: Times) -> None:
         self.rows.append(rows)
@@ -112,10 +117,11 @@ class _Owned:
         order = order_by(rank, start_ns - forest.spans.start_ns[forest.root_row[row]])
         count = np.bincount(rank, minlength=len(forest.roots))
         offset = np.concatenate(([0], np.cumsum(count))).astype(np.intp)
-        return Sections(row[order], start_ns[order], end_ns[order], offset)
+        passed_by = np.sort(np.concatenate([*self.passed_by, none.astype(np.intp)]))
+        return Sections(row[order], start_ns[order], end_ns[order], offset, passed_by)
 
 
-def _tolerance(forest: Forest, tolerance_ns: int | None) -> Times:
+def tolerances(forest: Forest, tolerance_ns: int | None) -> Times:
     """How far a child may reach over the cursor, by row of the parent."""
     if tolerance_ns is not None:
         return np.full(len(forest), tolerance_ns, dtype=np.int64)
@@ -163,6 +169,7 @@ def _descend(
     taken = (siblings.end_ns <= cursor + limit) & (siblings.start_ns < cursor)
     if not taken.all():
         _walk(np.append(np.flatnonzero(first), len(slot)), siblings, _Verdict(cursor, limit, taken))
+        owned.passed_by.append(siblings.rows[~taken])
         siblings, cursor = siblings.take(taken), cursor[taken]
         slot = siblings.slot
 
@@ -251,6 +258,7 @@ class _Narrow:
         self._offset = forest.child_offset.data
         self._tolerance = tolerance.data
         self._owned = owned
+        self._passed_by: list[int] = []
 
     def descend(self, level: _Level) -> _Level:
         """Go down until nothing is left or a level is wide; returns that level."""
@@ -268,6 +276,8 @@ class _Narrow:
             if width + sum(offset[row + 1] - offset[row] for row, _, _ in frontier) >= _NARROW:
                 break
         self._owned.add(*_columns(pieces))
+        self._owned.passed_by.append(np.array(self._passed_by, dtype=np.intp))
+        self._passed_by.clear()
         return _Level(*_columns(frontier))
 
     def _hand_over(
@@ -292,6 +302,8 @@ class _Narrow:
                 pieces.append((row, stop, cursor))
                 below.append((child, begin, stop))
                 cursor = begin
+            elif begin < stop:
+                self._passed_by.append(child)
         pieces.append((row, start, cursor))
 
 

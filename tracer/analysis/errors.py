@@ -93,7 +93,7 @@ def _rows(forest: Forest, found: Failures) -> tuple[Rows, Rows]:
     for key, number in zip(_keys(found), found.reason.tolist(), strict=True):
         known[key] = max(known.get(key, -1), number)
     keys = zip(
-        spans.trace_hi[at].tolist(),
+        forest.received_trace_hi[at].tolist(),
         spans.trace_lo[at].tolist(),
         spans.span_id[at].tolist(),
         spans.kind[at].tolist(),

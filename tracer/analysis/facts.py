@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from tracer.analysis.call_paths import CallPaths
 from tracer.analysis.critical_path import Sections, critical_ns
 from tracer.analysis.forest import Forest, SpanFlag
+from tracer.analysis.orphans import OrphanReason, orphan_reasons
 from tracer.analysis.packing import Rows, order_by, run_starts
 from tracer.columns.buckets import bucket_of
 from tracer.columns.facts import TraceFacts
@@ -28,8 +29,8 @@ def facts(
     def under(mask: NDArray[np.bool_]) -> NDArray[np.uint32]:
         return np.bincount(rank[mask], minlength=len(roots)).astype(np.uint32)
 
-    def of_trace(flag: SpanFlag) -> NDArray[np.uint32]:
-        count = np.bincount(forest.trace_row[forest.has(flag)], minlength=len(forest.main_root))
+    def of_trace(mask: NDArray[np.bool_]) -> NDArray[np.uint32]:
+        count = np.bincount(forest.trace_row[mask], minlength=len(forest.main_root))
         return np.where(is_main, count[trace], 0).astype(np.uint32)
 
     duration_ns = spans.end_ns - spans.start_ns
@@ -51,11 +52,16 @@ def facts(
         span_count=np.bincount(rank, minlength=len(roots)).astype(np.uint32),
         service_count=_service_count(forest),
         error_count=under(failed),
-        orphan_count=of_trace(SpanFlag.ORPHAN),
+        orphan_count=of_trace(forest.has(SpanFlag.ORPHAN)),
         duplicate_count=np.where(is_main, forest.duplicate_count[trace], 0).astype(np.uint32),
         overrun_count=under(forest.has(SpanFlag.OVERRUNS_PARENT)),
-        cycle_count=of_trace(SpanFlag.CYCLE),
+        cycle_count=of_trace(forest.has(SpanFlag.CYCLE)),
         dropped_count=under(spans.dropped),
+        skewed_count=under(forest.has(SpanFlag.SKEW_CORRECTED)),
+        ambiguous_count=np.bincount(rank[sections.passed_by], minlength=len(roots)).astype(
+            np.uint32
+        ),
+        late_count=of_trace(orphan_reasons(forest) == OrphanReason.LATE),
         weight=spans.weight[roots],
         version=tuple(spans.versions[code] for code in spans.version[roots].tolist()),
         offset=np.concatenate(([0], np.cumsum(entries_of_root))).astype(np.int64),

@@ -61,6 +61,12 @@ class Forest:
     def __len__(self) -> int:
         return len(self.parent_row)
 
+    @property
+    def received_trace_hi(self) -> NDArray[np.uint64]:
+        """Upper half of the trace id that each span came with: what else is told of a span in other
+        columns is told under that."""
+        return np.where(self.has(SpanFlag.SHORT_TRACE_ID), np.uint64(0), self.spans.trace_hi)
+
     def has(self, flag: SpanFlag) -> NDArray[np.bool_]:
         """Which spans carry the flag."""
         carries: NDArray[np.bool_] = (self.flags & np.uint16(flag)) != 0

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tracer.analysis.aggregate import CommonBottlenecks, aggregate
 from tracer.analysis.analyse import Analysis, analyse
 from tracer.analysis.baseline import baselines_from_facts, path_sums
+from tracer.analysis.bounds import Bounds, bounds
 from tracer.analysis.critical_path import critical_ns
 from tracer.analysis.journeys import causes
 from tracer.analysis.packing import Rows
@@ -37,6 +38,7 @@ class AnalysisReport:
     max_skew_ns: int | None
     cause: Rows  # by span row: see `journeys.causes`
     leave_one_out: bool
+    bounds: Bounds  # owners are rows of `analysis.facts.paths`
 
 
 def judge(
@@ -77,6 +79,7 @@ def judge(
         max_skew_ns=max_skew_ns,
         cause=causes(forest, links),
         leave_one_out=baselines is None,
+        bounds=bounds(forest, analysis.sections, analysis.paths.path, tolerance_ns=tolerance_ns),
     )
 
 

@@ -20,7 +20,6 @@ from tracer.columns.path_bands import (
     Floats,
     Metric,
     PathBands,
-    Population,
 )
 
 NOT_COUNTED = -1
@@ -39,25 +38,6 @@ def counted(facts: TraceFacts, through: NDArray[np.uint64] | None = None) -> NDA
     hits = np.isin(facts.path_id, through)
     passes: NDArray[np.bool_] = np.logical_or.reduceat(hits, facts.offset[:-1])
     return found & passes
-
-
-def population(facts: TraceFacts, rows: NDArray[np.bool_]) -> Population:
-    """What is to be said of the rows that count."""
-    main = rows & facts.is_main
-
-    def count(mask: NDArray[np.bool_]) -> int:
-        return int((rows & mask).sum())
-
-    return Population(
-        traces=int(main.sum()),
-        fragments=count(~facts.is_main),
-        with_orphans=count(facts.orphan_count > 0),
-        root_missing=count(facts.root_missing),
-        overruns=count(facts.overrun_count > 0),
-        dropped=count(facts.dropped_count > 0),
-        duplicates=int(facts.duplicate_count[rows].sum()),
-        weighted=count(facts.weight > 0),
-    )
 
 
 def band_limits(

@@ -61,6 +61,9 @@ class TraceFacts:
     overrun_count: NDArray[np.uint32]  # spans that outlive their parent, under this root
     cycle_count: NDArray[np.uint32]  # cut self-parents and cycles, of the trace
     dropped_count: NDArray[np.uint32]  # spans under this root whose SDK dropped something
+    skewed_count: NDArray[np.uint32]  # spans under this root whose clock was corrected
+    ambiguous_count: NDArray[np.uint32]  # siblings that its critical path passed by
+    late_count: NDArray[np.uint32]  # orphans of the trace: parent still runs, is late or lost
     weight: NDArray[np.float64]  # of the root span, 0 = unknown
     version: tuple[str, ...]  # service.version of the root
     offset: NDArray[np.int64]  # m + 1

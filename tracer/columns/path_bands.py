@@ -71,21 +71,3 @@ class Exemplars(NamedTuple):
 
     typical: Exemplar
     worst: Exemplar
-
-
-class Population(NamedTuple):
-    """How many roots there are, and what is to be said of them."""
-
-    traces: int  # main roots
-    fragments: int  # other roots that are no orphans: nobody waits for them
-    with_orphans: int  # main roots of traces with spans whose parent is missing
-    root_missing: int
-    overruns: int  # roots with spans that outlive their parent
-    dropped: int
-    duplicates: int
-    weighted: int  # roots whose sampling weight is known
-
-    @property
-    def roots(self) -> int:
-        """All of them."""
-        return self.traces + self.fragments

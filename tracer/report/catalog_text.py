@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import RenderableType
 
 from tracer.report import figures as fig
+from tracer.report.quality_text import flaws_said
 from tracer.report.tables import BAD, DIM, STRONG, Column, draw, plain, table
 from tracer.report.waiting import waiting_line
 
@@ -54,7 +55,7 @@ def services_text(document: Document, *, width: int, colour: bool) -> str:
     nothing = [_nothing("services")]
     if document["waiting_traces"]:
         nothing = [plain(waiting_line(document["waiting_traces"]))]
-    return draw([head, body] if rows else nothing, width=width, colour=colour)
+    return draw([head, body, *_quality(document)] if rows else nothing, width=width, colour=colour)
 
 
 def operations_text(document: Document, *, width: int, colour: bool) -> str:
@@ -62,7 +63,8 @@ def operations_text(document: Document, *, width: int, colour: bool) -> str:
     rows = document["operations"]
     head = plain(f"{document['service']}: {fig.counted(len(rows), 'operation')}", STRONG)
     body = table(OPERATIONS, (_operation(row) for row in rows))
-    return draw([head, body] if rows else [_nothing("operations")], width=width, colour=colour)
+    parts = [head, body, *_quality(document)] if rows else [_nothing("operations")]
+    return draw(parts, width=width, colour=colour)
 
 
 def baselines_text(document: Document, *, width: int, colour: bool) -> str:
@@ -117,6 +119,7 @@ def _baseline_parts(document: Document) -> Iterator[RenderableType]:
     yield table(BASELINES, (_baseline(row) for row in rows))
     if any(row["p95_ns"] is None for row in rows):
         yield plain(f"{fig.NONE}: not enough data for a p95 that can be trusted", DIM)
+    yield from _quality(document)
 
 
 def _without_repeats(rows: Sequence[Document]) -> list[Document]:
@@ -152,6 +155,12 @@ def _caller(row: Document) -> str:
 
 def _errors(share: float) -> object:
     return plain(fig.percent(share), BAD) if share > 0 else fig.percent(share)
+
+
+def _quality(document: Document) -> Iterator[RenderableType]:
+    """What is not as it should be with the traces of the range; older servers do not tell."""
+    if said := flaws_said(document.get("quality", {}), "the traces"):
+        yield plain(f"Quality: {'; '.join(said)}.", DIM)
 
 
 def _nothing(things: str) -> RenderableType:

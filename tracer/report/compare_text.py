@@ -11,7 +11,7 @@ from rich.text import Text
 from tracer.report import figures as fig
 from tracer.report.commands import again
 from tracer.report.compare_verdict import TITLES, signed, times
-from tracer.report.slow_text import FLAWS
+from tracer.report.quality_text import flaws_said
 from tracer.report.tables import BAD, DIM, STRONG, Column, draw, plain, table
 
 Document = Mapping[str, Any]
@@ -92,11 +92,7 @@ def _side(side: Document) -> str:
     if side.get("mixed_versions"):
         said.append(f"{fig.counted(side['mixed_versions'], 'trace')} of several versions left out")
     quality = side.get("quality", {})
-    said += [
-        f"{fig.percent(quality[name])} of them {words}"
-        for name, words in FLAWS.items()
-        if quality.get(name)
-    ]
+    said += flaws_said({**quality, "sampling": "stored spans"}, "them")  # told above
     return ", ".join(said)
 
 

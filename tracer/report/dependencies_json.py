@@ -10,14 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.analysis.chains import cycles, heaviest_chain
-from tracer.analysis.forest import Forest, SpanFlag
+from tracer.analysis.forest import Forest
 from tracer.analysis.pattern_groups import PatternGroup, group_patterns
 from tracer.analysis.patterns import KINDS, SERIAL_FAN_OUT, Patterns
 from tracer.analysis.service_graph import Edge, EdgeCalls, Node
 from tracer.analysis.services import Calls
+from tracer.columns.flaws import NOBODY, Flaws
 from tracer.columns.ids import span_id_text, trace_id_text
 from tracer.columns.schema import SPAN_KINDS
 from tracer.columns.targets import DATABASE, QUEUE
+from tracer.report.quality import quality_shares
 
 MOST_IN_GRAPH: Final = 5_000  # edges that cycles and chains are looked for among
 LEAST_FOR_P95: Final = 72  # below, a p95 has no upper bound
@@ -45,6 +47,7 @@ class Sample:
     patterns: Patterns
     statement: NDArray[np.intp]  # by span, -1 for none
     statements: tuple[str, ...]
+    told: Flaws
 
 
 def dependencies_document(
@@ -259,12 +262,10 @@ def _quality(
 ) -> Document:
     read, of = traces
     seen = set(sample.edge_calls.edges) if sample else set()
-    nowhere = orphaned = spans = 0
+    nowhere = spans = 0
     if sample is not None:
-        forest = sample.forest
-        spans = len(forest)
+        spans = len(sample.forest)
         nowhere = int((sample.edge_calls.edge < 0).sum())
-        orphaned = len(np.unique(forest.trace_row[forest.has(SpanFlag.ORPHAN)]))
     return {
         "traces": of,
         "traces_read": read,
@@ -272,7 +273,6 @@ def _quality(
         "sampled": read < of,
         "calls_to_nobody_known": nowhere,
         "edges_not_in_the_sample": sum(edge not in seen for edge in flows),
-        "orphaned_share": orphaned / read if read else 0.0,
-        "skew_corrected": False,
+        **quality_shares(sample.told if sample else NOBODY),
         "sampling": "stored spans",  # counts are of what is stored, whatever was left out before
     }

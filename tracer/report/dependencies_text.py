@@ -10,6 +10,7 @@ from rich.text import Text
 
 from tracer.report import figures as fig
 from tracer.report.commands import again, see_trace
+from tracer.report.quality_text import flaws_said
 from tracer.report.tables import BAD, DIM, STRONG, Column, draw, plain, table
 
 Document = Mapping[str, Any]
@@ -151,6 +152,5 @@ def _quality(quality: Document) -> str:
         said.append(f"{calls} of those do not say whom they reach")
     if quality["edges_not_in_the_sample"]:
         said.append(f"{fig.counted(quality['edges_not_in_the_sample'], 'edge')} not among them")
-    if quality["orphaned_share"]:
-        said.append(f"{fig.percent(quality['orphaned_share'])} of them have spans without parent")
+    said += flaws_said(quality, "the traces")
     return "; ".join(said)

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from tracer.report import figures as fig
 from tracer.report.commands import again, see_trace
+from tracer.report.quality_text import flaws_said
 from tracer.report.tables import BAD, DIM, STRONG, Column, draw, plain, table
 
 Document = Mapping[str, Any]
@@ -78,6 +79,7 @@ def _quality(quality: Document) -> str:
         said.append("spans of unset status were not looked at: the range has too many spans")
     if quality["root_missing"]:
         said.append(f"{fig.counted(quality['root_missing'], 'trace')} without a root")
+    said += flaws_said({**quality, "root_missing_share": 0}, "the traces")
     return "; ".join(said) or "nothing unusual"
 
 

@@ -15,11 +15,13 @@ import numpy as np
 
 from tracer.analysis.critical_path import TOLERANCE_MOST_NS, TOLERANCE_SHARE
 from tracer.analysis.deviation import DEPTHS
+from tracer.analysis.flaws import of_traces
 from tracer.analysis.forest import Forest, Rows, SpanFlag
 from tracer.analysis.judgement import AnalysisReport
 from tracer.analysis.rank import MIN_TRACES, REASONS, ROLES
 from tracer.columns.ids import span_id_text, trace_id_text
 from tracer.report.clock_shifts import clock_shifts
+from tracer.report.doubt import Shares, critical_shares, doubt_document
 from tracer.report.journey import journey_document, journeys
 from tracer.report.outline import outline
 from tracer.report.quality import (
@@ -53,10 +55,11 @@ def analysis_document(
     forest, facts = report.analysis.forest, report.analysis.facts
     main = np.flatnonzero(facts.is_main)
     order = np.lexsort((np.arange(len(main)), -facts.duration_ns[main]))
-    counts = count_by_trace(forest)
+    counts = count_by_trace(forest, report.analysis.sections)
+    shares = critical_shares(report)
     by_root = np.searchsorted(report.bottlenecks.root, np.arange(len(facts) + 1)).tolist()
     traces = [
-        _trace(report, int(rank), counts, by_root, outlined=place < most_outlines)
+        _trace(report, int(rank), counts, by_root, shares, outlined=place < most_outlines)
         for place, rank in enumerate(main[order].tolist())
     ]
     onward = journeys(report)
@@ -74,7 +77,7 @@ def analysis_document(
         "trace_count": len(traces),
         "span_count": len(forest),
         "bottlenecks": _common(report),
-        "quality": total_quality(traces),
+        "quality": total_quality(traces, of_traces(facts)),
         "traces": traces,
         "reproduce": reproduce,
     }
@@ -100,6 +103,7 @@ def _trace(
     rank: int,
     counts: TraceCounts,
     by_root: list[int],
+    shares: Shares,
     *,
     outlined: bool,
 ) -> dict[str, Any]:
@@ -122,9 +126,10 @@ def _trace(
         "error_count": counts.errors[trace],
         **_path(report, rank),
         "bottlenecks": [
-            _bottleneck(report, row) for row in range(by_root[rank], by_root[rank + 1])
+            _bottleneck(report, row, shares) for row in range(by_root[rank], by_root[rank + 1])
         ],
-        "fragments": _fragments(report, rank, counts, by_root),
+        "fragments": _fragments(report, rank, counts, by_root, shares),
+        "ambiguous": doubt_document(report, rank),
         "clock_shifts": clock_shifts(report, trace),
         "quality": {
             "root_missing": bool(facts.root_missing[rank]),
@@ -182,7 +187,7 @@ def _sections(report: AnalysisReport, rank: int, part: Rows) -> list[dict[str, A
     ]
 
 
-def _bottleneck(report: AnalysisReport, row: int) -> dict[str, Any]:
+def _bottleneck(report: AnalysisReport, row: int, shares: Shares) -> dict[str, Any]:
     found = report.bottlenecks
     reason, depth = int(found.reason[row]), int(found.depth[row])
     path = report.analysis.facts.paths.path_id[found.path[row]]
@@ -193,6 +198,9 @@ def _bottleneck(report: AnalysisReport, row: int) -> dict[str, Any]:
         "calls": int(found.calls[row]),
         "duration_ns": int(found.duration_ns[row]),
         "critical_ns": int(found.critical_ns[row]),
+        "critical_share": shares(
+            int(found.root[row]), int(found.path[row]), int(found.critical_ns[row])
+        ),
         "self_ns": int(found.self_ns[row]),
         "expected_p95_ns": _number(found.expected_p95_ns[row]),
         "expected_p95_interval_ns": None if depth < 0 else interval,
@@ -210,7 +218,7 @@ def _bottleneck(report: AnalysisReport, row: int) -> dict[str, Any]:
 
 
 def _fragments(
-    report: AnalysisReport, main: int, counts: TraceCounts, by_root: list[int]
+    report: AnalysisReport, main: int, counts: TraceCounts, by_root: list[int], shares: Shares
 ) -> dict[str, Any]:
     """The other roots of a trace, each with a path of its own: the main root comes first."""
     forest, facts = report.analysis.forest, report.analysis.facts
@@ -230,7 +238,8 @@ def _fragments(
                 "span_count": int(facts.span_count[rank]),
                 **_path(report, rank),
                 "bottlenecks": [
-                    _bottleneck(report, row) for row in range(by_root[rank], by_root[rank + 1])
+                    _bottleneck(report, row, shares)
+                    for row in range(by_root[rank], by_root[rank + 1])
                 ],
             }
             for rank in ranks

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from tracer.analysis.merged_tree import NO_PARENT, MergedTree, widest
 from tracer.columns.facts import PathTable
+from tracer.columns.flaws import Flaws
 from tracer.columns.ids import span_id_text
-from tracer.columns.path_bands import ALL, BANDS, Exemplar, Exemplars, Floats, Metric, Population
+from tracer.columns.path_bands import ALL, BANDS, Exemplar, Exemplars, Floats, Metric
 from tracer.columns.schema import SPAN_KINDS
 from tracer.errors import BadQuery
+from tracer.report.quality import quality_shares
 
 SCHEMA: Final = "tracer.critical-path/1"
 METRICS: Final[tuple[Metric, ...]] = ("critical", "self")
@@ -122,29 +124,14 @@ def paths_document(
     }
 
 
-def quality_document(
-    population: Population, *, one_in: int = 1, roots_left_out: int = 0
-) -> Document:
+def quality_document(told: Flaws, *, one_in: int = 1, roots_left_out: int = 0) -> Document:
     """How good the numbers are. `one_in`: of so many roots one was taken."""
-    count = max(1, population.roots)
     return {
-        "roots": population.roots,
+        "roots": told.roots,
         "one_in": one_in,
         "roots_left_out": roots_left_out,
-        "orphaned_share": population.with_orphans / count,
-        "root_missing_share": population.root_missing / count,
-        "overrun_share": population.overruns / count,
-        "dropped_share": population.dropped / count,
-        "duplicates": population.duplicates,
-        "sampling": _sampling(population),
+        **quality_shares(told),
     }
-
-
-def _sampling(population: Population) -> str:
-    """What the numbers are about: all requests where every weight is known."""
-    if not population.weighted:
-        return "stored spans"
-    return "known" if population.weighted == population.roots else "partly known"
 
 
 def _numbers(

@@ -11,8 +11,8 @@ from rich.text import Text
 from tracer.report import figures as fig
 from tracer.report.commands import again, see_trace
 from tracer.report.path_names import path_names
+from tracer.report.quality_text import flaws_said
 from tracer.report.safe import safe_text
-from tracer.report.slow_text import FLAWS
 from tracer.report.tables import BAD, DIM, STRONG, Column, draw, plain, table
 from tracer.report.waiting import waiting_line
 
@@ -220,13 +220,5 @@ def _quality(quality: Document) -> str:
         said.append(f"one root in {fig.count(quality['one_in'])} was summed, taken by trace id")
     if quality["roots_left_out"]:
         said.append(f"{fig.counted(quality['roots_left_out'], 'root')} of rare kinds left out")
-    said += [
-        f"{fig.percent(quality[name])} of the roots {words}"
-        for name, words in FLAWS.items()
-        if quality[name]
-    ]
-    if quality["duplicates"]:
-        said.append(f"{fig.count(quality['duplicates'])} copies of spans merged")
-    if quality["sampling"] != "stored spans":
-        said.append(f"weighted by sampling ({quality['sampling']})")
+    said += flaws_said(quality, "the roots")
     return "; ".join(said) or f"nothing unusual ({fig.counted(quality['roots'], 'root')} summed)"

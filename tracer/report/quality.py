@@ -1,4 +1,7 @@
-"""What is wrong with the spans of each trace, counted: part of every document about traces."""
+"""How good an answer is: part of every document.
+
+Of single traces what is wrong with their spans, counted; of many, `quality_shares`.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tracer.analysis.critical_path import Sections
 from tracer.analysis.forest import Forest, SpanFlag
 from tracer.analysis.orphans import OrphanReason, orphan_reasons
+from tracer.columns.flaws import Flaws
 from tracer.columns.spans import STATUS_ERROR
 
 FLAGS: Final = {
@@ -33,6 +38,34 @@ ORPHAN_REASONS: Final = tuple(
 )  # by number
 
 
+def quality_shares(told: Flaws) -> dict[str, Any]:
+    """What every answer says of the roots it is about; an answer about nothing has shares of 0."""
+    count = max(1, told.roots)
+    return {
+        "orphaned_share": told.with_orphans / count,
+        "late_share": told.with_late / count,
+        "root_missing_share": told.root_missing / count,
+        "skew_corrected_share": told.skewed / count,
+        "ambiguous_share": told.ambiguous / count,
+        "overrun_share": told.overruns / count,
+        "dropped_share": told.dropped / count,
+        "duplicates": told.duplicates,
+        "sampling": _sampling(told),
+    }
+
+
+def window_quality(told: Flaws) -> dict[str, Any]:
+    """The same for numbers over all traces of a range."""
+    return {"roots": told.roots, **quality_shares(told)}
+
+
+def _sampling(told: Flaws) -> str:
+    """What the numbers are about: all requests where every weight is known."""
+    if not told.weighted:
+        return "stored spans"
+    return "known" if told.weighted == told.roots else "partly known"
+
+
 @dataclass(frozen=True)
 class TraceCounts:
     """Lists by trace, in the order of traces; `orphan_reason` by span row."""
@@ -45,7 +78,7 @@ class TraceCounts:
     orphan_reason: NDArray[np.int8]
 
 
-def count_by_trace(forest: Forest) -> TraceCounts:
+def count_by_trace(forest: Forest, sections: Sections) -> TraceCounts:
     """Everything countable of whole traces."""
     traces = len(forest.main_root)
     reason = orphan_reasons(forest)
@@ -62,6 +95,9 @@ def count_by_trace(forest: Forest) -> TraceCounts:
         flaws={
             "duplicates": forest.duplicate_count.tolist(),
             "dropped": count(forest.spans.dropped),
+            "ambiguous": np.bincount(
+                forest.trace_row[sections.passed_by], minlength=traces
+            ).tolist(),
             **{name: count(forest.has(flag)) for name, flag in FLAGS.items()},
         },
         orphans={
@@ -79,11 +115,12 @@ def trace_quality(counts: TraceCounts, trace: int) -> dict[str, Any]:
     }
 
 
-def total_quality(traces: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """How many trace documents have each flaw."""
-    flaws = ("root_missing", "duplicates", "dropped", *FLAGS)
+def total_quality(traces: Sequence[Mapping[str, Any]], told: Flaws) -> dict[str, Any]:
+    """How many trace documents have each flaw; `told` is of their main roots."""
+    flaws = ("root_missing", "duplicates", "dropped", "ambiguous", *FLAGS)
     return {
         "traces": len(traces),
+        **quality_shares(told),
         **{f"with_{name}": sum(bool(one["quality"][name]) for one in traces) for name in flaws},
         "parents_missing": {
             name: sum(one["quality"]["parents_missing"][name] for one in traces)

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from tracer.report import figures as fig
 from tracer.report.commands import again, see_trace
+from tracer.report.quality_text import flaws_said
 from tracer.report.reasons import SYMPTOM, reason_words
 from tracer.report.tables import BAD, DIM, STRONG, Column, draw, plain, table
 from tracer.report.waiting import waiting_line
@@ -43,12 +44,6 @@ TRACES = (
     Column("spans", is_number=True, is_spare=True),
     Column("start", keep_whole=True, is_spare=True),
 )
-FLAWS: Final = {
-    "root_missing_share": "lack their root",
-    "orphaned_share": "have spans whose parent is missing",
-    "overrun_share": "have spans that outlive their parent",
-    "dropped_share": "have spans that lost attributes, events or links",
-}
 
 
 def slow_text(document: Document, *, width: int, colour: bool) -> str:
@@ -202,12 +197,5 @@ def _quality(quality: Document) -> str:
     """What is not as it should be, or how much was judged."""
     judged = fig.counted(quality["traces_judged"], "trace")
     said = [f"only {judged} judged, taken by their id"] if quality["sampled"] else []
-    said += [
-        f"{fig.percent(quality[name])} of the traces {words}"
-        for name, words in FLAWS.items()
-        if quality[name]
-    ]
-    if quality["duplicates"]:
-        copies = "copy" if quality["duplicates"] == 1 else "copies"
-        said.append(f"{fig.count(quality['duplicates'])} {copies} of spans merged")
+    said += flaws_said(quality, "the traces")
     return "; ".join(said) or f"nothing unusual ({judged} judged)"

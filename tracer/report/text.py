@@ -12,6 +12,7 @@ from tracer.report import figures as fig
 from tracer.report.bottlenecks import common_table, rest_of_path, trace_table
 from tracer.report.clock_shifts import clocks_text
 from tracer.report.commands import again
+from tracer.report.doubt import doubt_text
 from tracer.report.errors_text import common_errors, trace_errors
 from tracer.report.reasons import SYMPTOM
 from tracer.report.tables import BAD, DIM, STRONG, Column, draw, plain, table
@@ -167,6 +168,8 @@ def _trace(trace: Document, width: int) -> Iterator[RenderableType]:
         yield from waterfall(trace, width=width)
         yield Text()
     yield from _bottlenecks(trace["bottlenecks"], trace["duration_ns"])
+    if said := doubt_text(trace):
+        yield plain(said, DIM)
     yield from trace_errors(trace.get("errors"))
     yield from _quality(trace["quality"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tracer.analysis.analyse import Analysis, analyse
 from tracer.analysis.judgement import AnalysisReport, judge
 from tracer.analysis.skew import MAX_CLOCK_SKEW_NS
 from tracer.columns.baselines import Baselines
@@ -10,6 +11,22 @@ from tracer.columns.links import links_from_records
 from tracer.columns.records import SpanRecords
 from tracer.columns.spans import SpanColumns
 from tracer.errors import BadQuery
+
+
+def analyse_file(
+    records: SpanRecords,
+    *,
+    tolerance_ns: int | None = None,
+    max_skew_ns: int | None = MAX_CLOCK_SKEW_NS,
+) -> Analysis:
+    """What follows from the spans of files alone, as `analyze` has it with `is_file`."""
+    return analyse(
+        columns_from_records(records),
+        tolerance_ns=tolerance_ns,
+        short_ids=True,
+        max_skew_ns=max_skew_ns,
+        learn_clocks=True,
+    )
 
 
 def analyze(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tracer.service.catalog import IDENTITY
+from tracer.service.catalog import IDENTITY, quality_of
 from tracer.service.context import Context, Window
 from tracer.service.histogram_rows import read_grouped
 from tracer.service.normal import DAY_NS
@@ -55,6 +55,7 @@ def baselines(
         "window": range_.document(),
         "total": {"value": len(rows), "exact": True},
         "baselines": rows[:limit],
+        "quality": quality_of(context, range_),
     }
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from tracer.errors import NotFound
+from tracer.report.quality import window_quality
 from tracer.service.context import Context, Window
 from tracer.service.histogram_rows import read_grouped
 from tracer.store.activity import count_waiting
+from tracer.store.flaws import read_flaws
 
 MOST_ROWS = 1_000  # of one answer; the total says when there are more
 IDENTITY = ("ServiceName", "ServiceNamespace", "Environment", "TenantId")
@@ -21,6 +23,7 @@ def services(context: Context, window: Window) -> dict[str, Any]:
         "schema": "tracer.services/1",
         "window": window.document(),
         "total": {"value": len(grouped.keys), "exact": True},
+        "quality": quality_of(context, window),
         "waiting_traces": None if grouped.keys else count_waiting(context.engine),
         "services": [
             {
@@ -45,6 +48,7 @@ def operations(context: Context, service: str, window: Window) -> dict[str, Any]
         "schema": "tracer.operations/1",
         "service": service,
         "window": window.document(),
+        "quality": quality_of(context, window),
         "total": {"value": len(grouped.keys), "exact": True},
         "operations": [
             {
@@ -57,6 +61,11 @@ def operations(context: Context, service: str, window: Window) -> dict[str, Any]
             for row, key in enumerate(grouped.keys[:MOST_ROWS])
         ],
     }
+
+
+def quality_of(context: Context, window: Window) -> dict[str, Any]:
+    """Of all traces of the range, as far as their facts are kept."""
+    return window_quality(read_flaws(context.engine, window.start_ns, window.end_ns))
 
 
 def _identity(key: tuple[str, ...]) -> dict[str, str]:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from tracer.analysis.compare import compare
+from tracer.analysis.flaws import of_traces
 from tracer.analysis.population import Population, population
 from tracer.columns.facts import TraceFacts
 from tracer.errors import BadQuery, NotFound
 from tracer.report.compare_json import compare_document
+from tracer.report.quality import quality_shares
 from tracer.service import words
 from tracer.service.context import Context, Window
 from tracer.service.normal import operation_paths
-from tracer.service.set_quality import set_quality
 from tracer.store.facts import read_facts
 from tracer.store.slow import count_slow
 from tracer.store.versions import count_mixed, known_versions, of_version
@@ -173,7 +174,7 @@ def _said(
         "version": side.version,
         "mixed_versions": mixed,
         "total": {"value": total, "exact": True},
-        "quality": {"sampled": total > len(facts), **set_quality(facts)},
+        "quality": {"sampled": total > len(facts), **quality_shares(of_traces(facts))},
     }
 
 

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer.analysis.analyse import analyse
 from tracer.analysis.compare import compare
+from tracer.analysis.flaws import of_traces
 from tracer.analysis.population import Population, population
 from tracer.analysis.skew import MAX_CLOCK_SKEW_NS
-from tracer.columns.convert import columns_from_records
 from tracer.columns.facts import TraceFacts
 from tracer.columns.records import SpanRecords
 from tracer.errors import BadInput, BadQuery
 from tracer.report.compare_json import compare_document
-from tracer.service.set_quality import set_quality
+from tracer.report.quality import quality_shares
+from tracer.service.analyze import analyse_file
 
 Document = dict[str, Any]
 
@@ -41,27 +41,21 @@ def compare_records(
     """
     if tolerance_ns is not None and tolerance_ns < 0:
         raise BadQuery(f"overlap tolerance {tolerance_ns} ns is negative; use 0 or more")
-    facts = [_facts(records, tolerance_ns, max_skew_ns) for records in (baseline, candidate)]
+    facts = [
+        analyse_file(records, tolerance_ns=tolerance_ns, max_skew_ns=max_skew_ns).facts
+        for records in (baseline, candidate)
+    ]
     sets = [
         _chosen(one, name, service, operation)
         for name, one in zip(("baseline", "candidate"), facts, strict=True)
     ]
-    told = [{**one, "quality": set_quality(of)} for one, of in zip(said, facts, strict=True)]
+    told = [
+        {**one, "quality": quality_shares(of_traces(of))}
+        for one, of in zip(said, facts, strict=True)
+    ]
     return compare_document(
         compare(*sets), baseline=told[0], candidate=told[1], limit=limit, reproduce=reproduce
     )
-
-
-def _facts(records: SpanRecords, tolerance_ns: int | None, max_skew_ns: int | None) -> TraceFacts:
-    """As `tracer analyze` has them: a file is a batch that comes whole."""
-    analysis = analyse(
-        columns_from_records(records),
-        tolerance_ns=tolerance_ns,
-        short_ids=True,
-        max_skew_ns=max_skew_ns,
-        learn_clocks=True,
-    )
-    return analysis.facts
 
 
 def _chosen(facts: TraceFacts, name: str, service: str | None, operation: str | None) -> Population:

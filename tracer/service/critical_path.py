@@ -25,7 +25,7 @@ from tracer.service.normal import operation_paths
 from tracer.store.activity import count_waiting
 from tracer.store.facts import read_paths
 from tracer.store.path_bands import (
-    count_population,
+    count_flaws,
     read_durations,
     read_exemplars,
     read_parents,
@@ -51,8 +51,8 @@ def critical_path(context: Context, query: PathQuery) -> dict[str, Any]:
     engine, choice = context.engine, query.choice
     through = operation_paths(context, query.service, query.operation)
     every = roots_of((query.window.start_ns, query.window.end_ns), through)
-    population, entries = count_population(engine, every)
-    roots = thin(every, population.roots, entries)
+    told, entries = count_flaws(engine, every)
+    roots = thin(every, told.roots, entries)
     durations = read_durations(engine, roots)
     limits = band_limits(durations.root_path_id, durations.duration_ns, durations.weight)
     sums = read_path_bands(engine, roots, limits)
@@ -73,8 +73,8 @@ def critical_path(context: Context, query: PathQuery) -> dict[str, Any]:
         "window": query.window.document(),
         "service": query.service,
         "operation": query.operation,
-        "traces": {"value": population.traces, "exact": True},
-        "fragments": {"value": population.fragments, "exact": True},
+        "traces": {"value": told.traces, "exact": True},
+        "fragments": {"value": told.fragments, "exact": True},
         **paths_document(
             tree,
             shown,
@@ -82,15 +82,12 @@ def critical_path(context: Context, query: PathQuery) -> dict[str, Any]:
             found,
             choice=choice,
             is_exact=roots.one_in == 1 and not durations.roots_left_out,
-            is_estimated=population.weighted > 0 or roots.one_in > 1,
+            is_estimated=told.weighted > 0 or roots.one_in > 1,
         ),
-        "waiting_traces": None if population.roots else count_waiting(engine),
-        "quality": {
-            **quality_document(
-                population, one_in=roots.one_in, roots_left_out=durations.roots_left_out
-            ),
-            "skew_corrected": False,
-        },
+        "waiting_traces": None if told.roots else count_waiting(engine),
+        "quality": quality_document(
+            told, one_in=roots.one_in, roots_left_out=durations.roots_left_out
+        ),
         "reproduce": _reproduce(query),
     }
 

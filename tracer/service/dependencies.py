@@ -16,13 +16,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer.analysis.critical_path import critical_ns, critical_path
+from tracer.analysis.analyse import analyse
+from tracer.analysis.critical_path import critical_ns
+from tracer.analysis.flaws import of_traces
 from tracer.analysis.forest import Forest
 from tracer.analysis.patterns import patterns
 from tracer.analysis.service_graph import Edge, EdgeCalls, Names, Node, edge_calls
 from tracer.analysis.services import Calls, calls, inclusive_ns, of_rows
 from tracer.analysis.templates import template
-from tracer.analysis.tree import build
 from tracer.columns.schema import SPAN_KINDS
 from tracer.columns.spans import ServiceIdentity
 from tracer.columns.targets import SERVICE, Targets, targets
@@ -111,8 +112,9 @@ def _sample(context: Context, trace_ids: list[str], counted: _Counted) -> Sample
             read_targets(context.engine, trace_ids, start_ns=low, end_ns=high, limit=2 * SPANS_READ)
         )
     )
-    forest = build(spans)
-    critical = critical_ns(critical_path(forest), len(forest))
+    found_out = analyse(spans, max_skew_ns=context.max_skew_ns)
+    forest = found_out.forest
+    critical = critical_ns(found_out.sections, len(forest))
     target, statement = of_rows(forest, told)
     made = calls(forest, target)
     known = [identity for identity, _, _ in counted.operations]
@@ -129,6 +131,7 @@ def _sample(context: Context, trace_ids: list[str], counted: _Counted) -> Sample
         ),
         statement=statement,
         statements=told.statements,
+        told=of_traces(found_out.facts),
     )
 
 

@@ -9,14 +9,15 @@ import shlex
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-
+from tracer.analysis.analyse import analyse
 from tracer.analysis.error_groups import group_errors
 from tracer.analysis.errors import errors
 from tracer.analysis.failures import failures
-from tracer.analysis.tree import build
+from tracer.analysis.flaws import of_traces
+from tracer.columns.flaws import NOBODY
 from tracer.columns.spans import SpanColumns
 from tracer.report.errors_json import group_documents, with_shares
+from tracer.report.quality import quality_shares
 from tracer.service.catalog import IDENTITY
 from tracer.service.context import Context, Window
 from tracer.service.histogram_rows import read_grouped
@@ -57,9 +58,10 @@ def error_groups(context: Context, query: ErrorQuery) -> dict[str, Any]:
     scale = read.of / max(1, len(read.trace_ids))  # to all traces with errors
     rows: list[dict[str, Any]] = []
     total = 0
-    root_missing = 0
+    told = NOBODY
     if read.spans is not None:
-        forest = build(read.spans)
+        analysed = analyse(read.spans, max_skew_ns=context.max_skew_ns)
+        forest, told = analysed.forest, of_traces(analysed.facts)
         found = errors(forest, failures(_symptoms(context, read)))
         groups = group_errors(
             forest,
@@ -72,7 +74,6 @@ def error_groups(context: Context, query: ErrorQuery) -> dict[str, Any]:
         rows = group_documents(forest, found, groups.groups)
         rows = _shared_out(context, query.window, rows, scale)
         _add_stacks(context, read, rows)
-        root_missing = int((forest.spans.parent_span_id[forest.main_root] != 0).sum())
     return {
         "schema": "tracer.errors/1",
         "as_of": rfc3339(context.now_ns()),
@@ -88,9 +89,8 @@ def error_groups(context: Context, query: ErrorQuery) -> dict[str, Any]:
             "traces_read": len(read.trace_ids),
             "sampled": len(read.trace_ids) < read.of,
             "rules": read.rules,
-            "root_missing": root_missing,
-            "skew_corrected": False,
-            "sampling": _sampling(read.spans),
+            "root_missing": told.root_missing,
+            **quality_shares(told),
         },
         "reproduce": _reproduce(query),
     }
@@ -169,11 +169,6 @@ def _add_stacks(context: Context, read: _Found, rows: list[dict[str, Any]]) -> N
     )
     for row, key in zip(rows, firsts, strict=True):
         row["stacktrace"] = stacks.get(key)
-
-
-def _sampling(spans: SpanColumns | None) -> str:
-    known = spans is not None and len(spans) > 0 and bool(np.all(spans.weight > 0))
-    return "known" if known else "stored spans"
 
 
 def _reproduce(query: ErrorQuery) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer.analysis.analyse import analyse
 from tracer.analysis.baseline import weights
+from tracer.analysis.flaws import flaws
 from tracer.analysis.merged_tree import merged_tree
 from tracer.analysis.path_bands import (
     NOT_COUNTED,
@@ -17,9 +17,7 @@ from tracer.analysis.path_bands import (
     counted,
     exemplars,
     path_bands,
-    population,
 )
-from tracer.columns.convert import columns_from_records
 from tracer.columns.facts import PathTable
 from tracer.columns.records import SpanRecords
 from tracer.errors import NotFound
@@ -30,13 +28,14 @@ from tracer.report.path_json import (
     quality_document,
     shown_paths,
 )
+from tracer.service.analyze import analyse_file
 
 
 def critical_path_of(
     records: SpanRecords, choice: PathChoice, *, service: str | None, operation: str | None
 ) -> dict[str, Any]:
     """Document `tracer.critical-path/1` without a window. Raises NotFound for an unknown name."""
-    facts = analyse(columns_from_records(records)).facts
+    facts = analyse_file(records).facts
     rows = counted(facts, _through(facts.paths, service, operation))
     limits = band_limits(facts.root_path_id[rows], facts.duration_ns[rows], weights(facts)[rows])
     band = band_of(limits, facts.root_path_id, facts.duration_ns)
@@ -46,7 +45,7 @@ def critical_path_of(
     tree = merged_tree(sums, facts.paths.parent_path_id[at])
     shown = shown_paths(tree, choice)
     taken = band != NOT_COUNTED if choice.band is None else band == choice.band
-    told = population(facts, rows)
+    told = flaws(facts, rows)
     return {
         "schema": SCHEMA,
         "window": None,
@@ -64,7 +63,7 @@ def critical_path_of(
             is_estimated=told.weighted > 0,
         ),
         "waiting_traces": None,
-        "quality": {**quality_document(told), "skew_corrected": False},
+        "quality": quality_document(told),
     }
 
 

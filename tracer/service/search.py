@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tracer.analysis.analyse import analyse
+from tracer.analysis.flaws import of_traces
 from tracer.columns.facts import TraceFacts
+from tracer.columns.flaws import NOBODY, Flaws, together
 from tracer.errors import BadQuery
+from tracer.report.quality import window_quality
 from tracer.service.context import Context, Window
 from tracer.service.rows import fact_document
 from tracer.store.activity import read_bounds, read_spans
@@ -41,20 +44,22 @@ def search_traces(context: Context, query: TraceQuery) -> dict[str, Any]:
     wanted = _filter(query)
     found = find_traces(context.engine, wanted, limit=query.limit + 1)
     page = found[: query.limit]
-    documents = trace_documents(context, [trace_id for _, trace_id in page])
+    documents, told = _described(context, [trace_id for _, trace_id in page])
     return {
         "schema": "tracer.traces/1",
         "window": query.window.document(),
         "total": {"value": count_traces(context.engine, wanted), "exact": True},
         "traces": [documents[trace_id] for _, trace_id in page],
+        "quality": window_quality(told),
         "next_cursor": _cursor(page[-1]) if len(found) > len(page) else None,
     }
 
 
-def trace_documents(context: Context, trace_ids: list[str]) -> dict[str, dict[str, Any]]:
-    """A summary of each trace, from its facts, or `provisional` from its spans so far."""
+def _described(context: Context, trace_ids: list[str]) -> tuple[dict[str, dict[str, Any]], Flaws]:
+    """A summary of each trace, from its facts, or `provisional` from its spans so far; and what is
+    to be said of all of them."""
     if not trace_ids:
-        return {}
+        return {}, NOBODY
     settled = read_facts(
         context.engine,
         "TraceId IN {ids:Ids} AND IsMain = 1",
@@ -62,15 +67,15 @@ def trace_documents(context: Context, trace_ids: list[str]) -> dict[str, dict[st
         order="TraceId",
         limit=len(trace_ids),
     )
-    documents = _documents(settled, provisional=False)
+    documents, told = _documents(settled, provisional=False), of_traces(settled)
     young = [trace_id for trace_id in trace_ids if trace_id not in documents]
     if young:
         start_ns, end_ns = read_bounds(context.engine, young)
         spans = read_spans(context.engine, young, start_ns=start_ns, end_ns=end_ns, after_ns=None)
-        documents |= _documents(
-            analyse(spans, max_skew_ns=context.max_skew_ns).facts, provisional=True
-        )
-    return documents
+        facts = analyse(spans, max_skew_ns=context.max_skew_ns).facts
+        documents |= _documents(facts, provisional=True)
+        told = together(told, of_traces(facts))
+    return documents, told
 
 
 def _documents(facts: TraceFacts, *, provisional: bool) -> dict[str, dict[str, Any]]:

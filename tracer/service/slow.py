@@ -14,10 +14,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tracer.analysis.flaws import of_traces
 from tracer.analysis.quantiles import NO_BUCKET, estimate, quantile, select
 from tracer.columns.baselines import Baselines, Histograms
 from tracer.columns.buckets import middle_ns
 from tracer.columns.facts import PathTable, TraceFacts
+from tracer.report.quality import quality_shares
 from tracer.service.context import Context, Window
 from tracer.service.normal import Normal, choose, operation_paths, read_baselines
 from tracer.service.slow_bottlenecks import common_bottlenecks, trace_ids
@@ -95,7 +97,7 @@ def slow_traces(context: Context, query: SlowQuery) -> dict[str, Any]:
         "traces": trace_answers(context, worst, baselines, leave_one_out=leave_one_out),
         "waiting_traces": None if counts else count_waiting(context.engine),
         "quality": {
-            **_quality(slow, found, context),
+            **_quality(slow, found),
             "roots_not_judged": of - sum(counts.values()),
         },
         "reproduce": _reproduce(query, normal),
@@ -199,18 +201,11 @@ def _estimated(requests: tuple[float, float] | None) -> dict[str, Any] | None:
     return {"requests": {"value": slow, "exact": False}, "of": {"value": of, "exact": False}}
 
 
-def _quality(slow: TraceFacts, found: int, context: Context) -> dict[str, Any]:
-    count = max(1, len(slow))
+def _quality(slow: TraceFacts, found: int) -> dict[str, Any]:
     return {
         "traces_judged": len(slow),
         "sampled": found > len(slow),
-        "orphaned_share": float((slow.orphan_count > 0).sum()) / count,
-        "root_missing_share": float(slow.root_missing.sum()) / count,
-        "overrun_share": float((slow.overrun_count > 0).sum()) / count,
-        "dropped_share": float((slow.dropped_count > 0).sum()) / count,
-        "duplicates": int(slow.duplicate_count.sum()),
-        "skew_corrected": context.max_skew_ns is not None,
-        "sampling": "known" if len(slow) and bool((slow.weight > 0).all()) else "stored spans",
+        **quality_shares(of_traces(slow)),
     }
 
 

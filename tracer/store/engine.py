@@ -34,12 +34,13 @@ READERS = 4
 ASIDE_S = 2  # longest question of health and metrics
 DATABASE = "tracer"
 # Engine defaults are made for servers with the machine to themselves.
-CACHES = {
+FRUGAL = {
     "mark_cache_size": 256 * 2**20,
     "index_mark_cache_size": 64 * 2**20,
     "uncompressed_cache_size": 0,
     "index_uncompressed_cache_size": 0,
     "primary_index_cache_size": 128 * 2**20,
+    "background_merges_mutations_concurrency_ratio": 1,  # two merges, as there are two threads
 }
 SESSION_SETTINGS = {"max_query_size": 64 * 2**20}  # long lists of ids are part of the query
 READ_SETTINGS = {
@@ -321,7 +322,7 @@ def _speaking() -> Iterator[None]:
 def open_embedded(directory: Path, *, memory_bytes: int, database: str = DATABASE) -> Engine:
     """The engine in this process, on `directory`. One path per process; hold the lock first."""
     directory.mkdir(parents=True, exist_ok=True)
-    options = {**CACHES, "max_server_memory_usage": memory_bytes}
+    options = {**FRUGAL, "max_server_memory_usage": memory_bytes}
     connect = {"interface": "chdb", "path": str(directory), "chdb_options": options}
     return Engine(connect, database)
 

@@ -28,6 +28,9 @@ _COUNTS = {
     "OverrunCount": "overrun_count",
     "CycleCount": "cycle_count",
     "DroppedCount": "dropped_count",
+    "SkewedCount": "skewed_count",
+    "AmbiguousCount": "ambiguous_count",
+    "LateCount": "late_count",
 }
 
 

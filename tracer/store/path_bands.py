@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tracer.columns.flaws import Flaws
 from tracer.columns.path_bands import (
     BANDS,
     BandLimits,
@@ -20,9 +21,9 @@ from tracer.columns.path_bands import (
     Exemplars,
     Metric,
     PathBands,
-    Population,
 )
 from tracer.store.engine import Engine
+from tracer.store.flaws import COUNTS
 
 MOST_ROOTS: Final = 1_000_000  # whose durations are held in memory, 32 bytes each
 MOST_ENTRIES: Final = 20_000_000  # per call path, outcome and bucket: some seconds of one core
@@ -70,17 +71,14 @@ def roots_of(window: tuple[int, int], through: list[int] | None) -> Roots:
     return Roots(where, parameters)
 
 
-def count_population(engine: Engine, roots: Roots) -> tuple[Population, int]:
+def count_flaws(engine: Engine, roots: Roots) -> tuple[Flaws, int]:
     """Of all roots, and how many entries they have on call paths."""
     rows = engine.rows(
-        "SELECT countIf(IsMain = 1), countIf(IsMain = 0), countIf(OrphanCount > 0), "
-        "countIf(RootMissing = 1), countIf(OverrunCount > 0), countIf(DroppedCount > 0), "
-        "sum(DuplicateCount), countIf(SamplingWeight > 0), sum(length(`Paths.PathId`)) "
-        f"FROM {roots.facts}",
+        f"SELECT {COUNTS}, sum(length(`Paths.PathId`)) FROM {roots.facts}",
         roots.parameters,
     )
     *counts, entries = map(int, rows[0])
-    return Population(*counts), entries
+    return Flaws(*counts), entries
 
 
 def thin(roots: Roots, count: int, entries: int) -> Roots:
