@@ -130,7 +130,7 @@ def test_orphan_fragments_do_not_count_and_asynchronous_ones_do() -> None:
 
 def test_a_trace_that_lost_its_root_counts_by_what_is_left() -> None:
     facts = analyse(read("web orphan |----|\n  db | -- |\n").spans).facts
-    told = fast.population(facts, fast.counted(facts))
+    told = flaws(facts, fast.counted(facts))
     assert (told.traces, told.roots, told.root_missing) == (1, 1, 1)
     assert sums_of(facts).critical_ns.sum() == 4
 

@@ -33,7 +33,9 @@ def test_files_are_compared(files: tuple[str, str]) -> None:
     document = json.loads(done.out)
     assert document["schema"] == "tracer.compare/1"
     assert document["baseline"]["files"] == [before]
-    assert set(document["candidate"]["quality"].values()) == {0}
+    quality = document["candidate"]["quality"]
+    assert quality.pop("sampling") == "stored spans"
+    assert set(quality.values()) == {0}
     p50 = document["statistics"][0]
     assert (p50["before_ns"], p50["after_ns"]) == (6_000_000, 201_000_000)
     assert [path["operation"] for path in p50["paths"]] == ["SELECT stock"]
