@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "slow": "tracer.cli.slow",
     "path": "tracer.cli.path",
     "compare": "tracer.cli.compare",
+    "check": "tracer.cli.check",
     "trace": "tracer.cli.trace",
     "services": "tracer.cli.services",
     "baseline": "tracer.cli.baseline",
