@@ -6,7 +6,7 @@ symptom.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -22,6 +22,7 @@ Mask = NDArray[np.bool_]
 Role = Literal["cause", "symptom"]
 
 AT: Final = {measure.name: at for at, measure in enumerate(MEASURES)}
+_SHARE_OF_MOST: Final = 0.25  # of the largest gain of critical time: less is no cause
 _OWN: Final = [at for at, measure in enumerate(MEASURES) if measure.is_own]
 
 
@@ -74,14 +75,33 @@ def in_order(
                 cost=cost,
             )
         )
-    is_told = bool(is_worse.any())  # an operation is its paths; alone it shows with few requests
-    for subject in range(len(paths), len(of)):
-        measures = tuple(np.flatnonzero(found.is_worse[:, subject]).tolist())
-        if measures:
-            entries.append(
-                Worse(subject, measures, (), False, "symptom" if is_told else "cause", 0.0)
-            )
+    entries += _operations(of, numbers, candidate, found.is_worse)
     return tuple(sorted(entries, key=lambda one: (one.role != "cause", -one.cost, one.subject)))
+
+
+def _operations(of: Subjects, numbers: Tested, candidate: Sums, is_worse: Mask) -> Iterator[Worse]:
+    """Operations show alone where each of their callers has too few requests.
+
+    Those that are on the critical path no longer than before only wait for others.
+    """
+    paths = len(of.paths)
+    whole_ms = max(float(candidate.of("critical_ms").sum()), 1e-9)
+    rows = [at for at in range(len(of.operations)) if is_worse[:, paths + at].any()]
+    told = {at: bool(is_worse[:, :paths][:, of.members[at]].any()) for at in rows}
+    more_ms = {at: _more(numbers, "critical_time", paths + at) / 1e6 for at in rows}
+    fails = {at: bool(is_worse[AT["error_share"], paths + at]) for at in rows}
+    most_ms = max(more_ms.values(), default=0.0)
+    for at in rows:
+        is_cause = not told[at] and (fails[at] or more_ms[at] >= _SHARE_OF_MOST * most_ms)
+        requests = float(candidate.of("requests")[of.members[at]].sum())
+        yield Worse(
+            subject=paths + at,
+            measures=tuple(np.flatnonzero(is_worse[:, paths + at]).tolist()),
+            limits=(),
+            is_new=False,
+            role="cause" if is_cause else "symptom",
+            cost=max(0.0, more_ms[at] * requests / whole_ms),
+        )
 
 
 def _causes(paths: Paths, found: Found) -> Mask:

@@ -91,7 +91,7 @@ def _with_operations(of: Subjects, run: Sums, reference: Floats) -> Sums:
     operation is not slower because other callers call it more."""
     scale = np.where(of.members, _divide(reference, run.of("calls")), 0.0)
     sums = np.zeros((len(of.operations), len(SUMS)))
-    for name in ("calls", "failed"):
+    for name in ("calls", "failed", "critical_ms"):
         sums[:, COLUMN[name]] = scale @ run.of(name)
     sums[:, COLUMN["requests"]] = scale @ run.n_eff
     sums[:, COLUMN["requests_sq"]] = scale**2 @ run.n_eff
