@@ -1,7 +1,8 @@
-"""`tracer check`, `tracer check record`."""
+"""`tracer check`, `tracer check record`, `tracer check run`."""
 
 from __future__ import annotations
 
+import os
 import shlex
 import time
 from pathlib import Path
@@ -13,9 +14,11 @@ from tracer.cli import options
 from tracer.cli.files import FORMATS, file_format
 from tracer.cli.output import has_colour, note, show, show_json, width
 from tracer.errors import BadInput, BadQuery
-from tracer.units import duration_ns
+from tracer.units import NS_PER_S, duration_ns
 
 EXIT: Final = {"pass": 0, "regression": 1, "could-not-judge": 3}
+COMMAND_FAILED: Final = 4
+PROTOCOLS: Final = ("http/protobuf", "grpc", "http/json")
 SIDES: Final = ("--baseline", "--candidate")
 MOST_BUDGET_BYTES: Final = 1 << 20
 _FILES: Final = click.Path(path_type=Path)
@@ -213,6 +216,64 @@ def record(
     show(
         f"{output}: {len(side.runs)} runs, {traces:,} traces, {spans:,} spans, {len(body):,} bytes"
     )
+
+
+@command.command("run", context_settings={"allow_interspersed_args": False})
+@click.option("-o", "--out", required=True, type=_FILES, metavar="FILE", help="What to write.")
+@click.option(
+    "--protocol",
+    type=click.Choice(PROTOCOLS),
+    default=PROTOCOLS[0],
+    show_default=True,
+    help="What OTEL_EXPORTER_OTLP_PROTOCOL says.",
+)
+@click.option(
+    "--quiet",
+    metavar="DURATION",
+    default="2s",
+    show_default=True,
+    help="Wait for exports after the command ended until none came for so long.",
+)
+@click.option(
+    "--longest", metavar="DURATION", default="60s", show_default=True, help="But no longer."
+)
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...")
+@click.pass_context
+def run(
+    ctx: click.Context,
+    /,
+    *,
+    out: Path,
+    protocol: Any,
+    quiet: str,
+    longest: str,
+    words: tuple[str, ...],
+) -> None:
+    """Run a command and keep the traces that it sends: a run for check.
+
+    OTLP receivers listen on free ports of this machine while it runs; the command is told by
+    OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_PROTOCOL. Exits with 4 when the command
+    fails, 3 when no span came. Needs the server parts, but no store.
+
+    Example: tracer check run --out pr-1.jsonl -- pytest tests/load
+    """
+    from tracer.service.check_run import run_recorded
+
+    done = run_recorded(
+        words,
+        out,
+        os.environ,
+        protocol=protocol,
+        quiet_s=_duration_ns("--quiet", quiet) / NS_PER_S,
+        longest_s=_duration_ns("--longest", longest) / NS_PER_S,
+    )
+    note(f"{out}: {done.spans:,} spans")
+    if done.code:
+        note(f"tracer: {words[0]} ended with exit code {done.code}; its traces are in {out}")
+        ctx.exit(COMMAND_FAILED)
+    if not done.spans:
+        note("tracer: no span came; does the command export over OTLP, and to the end?")
+        ctx.exit(EXIT["could-not-judge"])
 
 
 def _how(form: str, overlap_tolerance: str | None, no_skew_correction: bool) -> Any:
