@@ -51,8 +51,9 @@ soak: setup      ## ten minutes at 100k spans/s, ten kill -9, a full disk; a tab
 fuzz: setup      ## hostile requests through both receivers: no crash, no hang, no wrong answer
 	$(BIN)/python -m tests.fuzz.run $(ARGS)
 
-simulate: setup  ## intervals and names of comparisons, on requests whose truth is known; two tables
+simulate: setup  ## intervals and names of comparisons, and of checks, on requests whose truth is known; tables
 	$(BIN)/python -m tests.simulation.run $(ARGS)
+	$(BIN)/python -m tests.simulation.gate
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
