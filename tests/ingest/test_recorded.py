@@ -92,7 +92,8 @@ DAMAGED = [
     ((*PATH, 6, [1, -2]), "not a number"),
     ((*PATH, 6, [1e9, 2]), "do not ascend"),
     ((*PATH, 4, "client"), "is cut off or damaged"),
-    (("runs", 0, "traces", "many"), "is cut off or damaged"),
+    (("runs", 0, "flaws", "traces", "many"), "is cut off or damaged"),
+    (("runs", 0, "flaws", {"luck": 1}), "is damaged"),
 ]
 
 

@@ -81,7 +81,9 @@ def test_an_environment_is_not_judged() -> None:
 
 
 def test_sides_sampled_differently_are_not_judged() -> None:
-    unknown = [replace(run, is_weighted=False) for run in shop_runs(11, 1, queries=5)]
+    unknown = [
+        replace(run, flaws=run.flaws._replace(weighted=0)) for run in shop_runs(11, 1, queries=5)
+    ]
     found = document(shop_runs(1, 1), unknown)
     assert (found["verdict"], found["unjudged"][0]["code"]) == ("could-not-judge", "sampling")
 

@@ -15,6 +15,7 @@ from tests.support.simulated import World, population_of
 from tracer.analysis.gate import Gate, Rules, gate
 from tracer.analysis.run_sums import _INSTANT_MS
 from tracer.columns.buckets import bucket_of
+from tracer.columns.flaws import NOBODY
 from tracer.columns.runs import Run, Step
 
 SLOW: Final = 3  # number of the part that has the fault
@@ -101,9 +102,8 @@ def _run(one: Setting, world: World, random: np.random.Generator) -> Run:
         offset=np.cumsum([0, *(len(bucket) for bucket, _ in histograms)]),
         bucket=np.concatenate([bucket for bucket, _ in histograms]).astype(np.int32),
         count=np.concatenate([n for _, n in histograms]).astype(np.float64),
-        traces=count,
+        flaws=NOBODY._replace(traces=count, weighted=count),
         spans=int(calls.sum()),
-        is_weighted=True,
         left_out=0,
     )
 

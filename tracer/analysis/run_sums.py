@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.analysis.baseline import weights
+from tracer.analysis.flaws import of_traces
 from tracer.analysis.packing import Rows, ranges, run_starts
 from tracer.analysis.population import Population, population
 from tracer.columns.facts import PathTable, TraceFacts
@@ -39,9 +40,8 @@ def run_sums(facts: TraceFacts, said: Mapping[str, str], *, most_paths: int = MO
         offset=offset,
         bucket=bucket,
         count=count,
-        traces=len(requests),
+        flaws=of_traces(facts),
         spans=int(facts.span_count[facts.is_main].sum()),
-        is_weighted=bool(requests.is_weighted.any()),
         left_out=0,
         said=dict(said),
     )

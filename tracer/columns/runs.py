@@ -13,6 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tracer.columns.flaws import Flaws
+
 Floats = NDArray[np.float64]
 
 # Sums over requests, each weighing `w`, of what one request has of a call path:
@@ -57,11 +59,20 @@ class Run:
     offset: NDArray[np.int64]
     bucket: NDArray[np.int32]  # columns/buckets.py
     count: Floats  # weighted spans
-    traces: int
+    flaws: Flaws  # of its main roots
     spans: int
-    is_weighted: bool  # whether sampling weights are known
     left_out: int  # call paths beyond the limit
     said: Mapping[str, str] = field(default_factory=dict)  # where it is from
 
     def __len__(self) -> int:
         return len(self.path_id)
+
+    @property
+    def traces(self) -> int:
+        """How many requests there were."""
+        return self.flaws.traces
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether the sampling weight of any request is known."""
+        return self.flaws.weighted > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any, Final
 
 import numpy as np
@@ -21,10 +22,12 @@ from tracer.analysis.gate_tests import MIN_RUNS
 from tracer.analysis.limits import Limit, chain
 from tracer.analysis.packing import Rows
 from tracer.analysis.significance import LEVEL
+from tracer.columns.flaws import together
 from tracer.columns.runs import Run, Step
 from tracer.columns.schema import SPAN_KINDS
 from tracer.report import figures as fig
 from tracer.report.check_words import ORDER, reason, summary
+from tracer.report.quality import quality_shares
 
 SCHEMA: Final = "tracer.check/1"
 MOST_STEPS: Final = 30  # of a call path that is written out
@@ -87,13 +90,12 @@ def check_document(
 
 
 def _side(runs: Sequence[Run]) -> Document:
-    known = [run.is_weighted for run in runs]
     return {
         "runs": len(runs),
         "traces": sum(run.traces for run in runs),
         "spans": sum(run.spans for run in runs),
-        "sampling": "known" if all(known) else "partly known" if any(known) else "stored spans",
         "traces_by_run": [run.traces for run in runs],
+        "quality": quality_shares(reduce(together, (run.flaws for run in runs))),
     }
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from tracer.report import figures as fig
 from tracer.report.check_words import TITLES, change, figure
 from tracer.report.commands import again
+from tracer.report.quality_text import flaws_said
 from tracer.report.tables import BAD, DIM, STRONG, Column, draw, plain, table
 
 Document = Mapping[str, Any]
@@ -63,6 +64,10 @@ def _parts(document: Document) -> Iterator[RenderableType]:
             more = found["total"]["value"] - len(shown)
             rest = f", and {more:,} more" if more else ""
             yield plain(f"{title}: {'; '.join(shown)}{rest}")
+    for side in ("baseline", "candidate"):
+        flaws = flaws_said(document[side]["quality"], "the traces")
+        if flaws:
+            yield plain(f"{side.capitalize()}: {', '.join(flaws)}", DIM)
     yield plain(_how(document), DIM)
     for note in document["notes"]:
         yield plain(f"Note: {note}", DIM)

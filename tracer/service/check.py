@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tracer.analysis.analyse import analyse
 from tracer.analysis.gate import Rules, gate
 from tracer.analysis.limits import Limit
 from tracer.analysis.run_sums import MOST_PATHS, most_frequent, run_sums
-from tracer.columns.convert import columns_from_records
 from tracer.columns.runs import Run
 from tracer.errors import BadInput
 from tracer.ingest.files.document import FileFormat
@@ -19,6 +17,7 @@ from tracer.ingest.files.naming import expand
 from tracer.ingest.files.read import read_files
 from tracer.ingest.files.recorded import is_recorded, read_recorded, write_recorded
 from tracer.report.check_json import check_document
+from tracer.service.analyze import analyse_file
 from tracer.service.compare_files import clocks
 from tracer.units import rfc3339
 
@@ -72,12 +71,10 @@ def read_side(files: Sequence[Path], how: Reading) -> Side:
 
 def _read_run(name: str, how: Reading) -> tuple[Run, list[str]]:
     found = read_files([name], format=how.format, ingest_ns=how.ingest_ns)
-    analysis = analyse(
-        columns_from_records(found.records),
+    analysis = analyse_file(
+        found.records,
         tolerance_ns=how.tolerance_ns,
-        short_ids=True,
         max_skew_ns=clocks(is_corrected=how.is_corrected),
-        learn_clocks=True,
     )
     facts = analysis.facts
     said = {"file": Path(name).name}

@@ -1,7 +1,7 @@
 """Runs as a file: `tracer check record` writes it, `tracer check` compares with it.
 
     {"schema": "tracer.check-baseline/1", "sums": [...], "said": {...}, "runs": [
-      {"traces", "spans", "is_weighted", "left_out", "said",
+      {"flaws": {...}, "spans", "left_out", "said",
        "paths": [[caller, namespace, service, operation, kind, [sums...], [bucket, count, ...]]]}]}
 
 JSON on one line a path, so that what changed shows in a diff. `caller` is the number of a path that
@@ -12,7 +12,6 @@ the same bytes: no clock, no host name.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +19,7 @@ import msgspec
 import numpy as np
 import orjson
 
+from tracer.columns.flaws import Flaws
 from tracer.columns.hashing import mix_one, operation_key
 from tracer.columns.runs import SUMS, Run, Step
 from tracer.errors import BadInput
@@ -35,9 +35,8 @@ Entry = tuple[int, str, str, str, int, list[float], list[float]]
 
 
 class _RunForm(msgspec.Struct):
-    traces: int
+    flaws: dict[str, int]
     spans: int
-    is_weighted: bool
     left_out: int
     said: dict[str, str]
     paths: list[Entry]
@@ -74,9 +73,8 @@ def write_recorded(runs: Sequence[Run], said: Mapping[str, str]) -> bytes:
 def _run_bytes(run: Run) -> bytes:
     head = orjson.dumps(
         {
-            "traces": run.traces,
+            "flaws": run.flaws._asdict(),
             "spans": run.spans,
-            "is_weighted": run.is_weighted,
             "left_out": run.left_out,
             "said": dict(sorted(run.said.items())),
         }
@@ -144,7 +142,7 @@ def read_recorded(path: str | Path) -> tuple[list[Run], dict[str, str]]:
         raise BadInput(f"{path} holds other sums than this tracer knows; {again}")
     try:
         runs = [_run(one) for one in form.runs]
-    except (ValueError, IndexError, OverflowError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise BadInput(f"{path} is damaged ({error}); {again}") from None
     if not runs:
         raise BadInput(f"{path} holds no run; {again}")
@@ -178,21 +176,16 @@ def _run(form: _RunForm) -> Run:
     bucket = np.concatenate(buckets) if buckets else np.zeros(0)
     if (np.abs(bucket) > 1 << 15).any() or any((np.diff(one) <= 0).any() for one in buckets):
         raise ValueError("the buckets of a histogram do not ascend")
-    return replace(
-        Run(
-            path_id=path_id[order],
-            parent_path_id=np.array(parents, np.uint64)[order],
-            steps=tuple(steps[row] for row in order.tolist()),
-            sums=table,
-            offset=np.concatenate(([0], np.cumsum([len(one) for one in spans_of]))).astype(
-                np.int64
-            ),
-            bucket=bucket.astype(np.int32),
-            count=every[:, 1],
-            traces=form.traces,
-            spans=form.spans,
-            is_weighted=form.is_weighted,
-            left_out=form.left_out,
-        ),
+    return Run(
+        path_id=path_id[order],
+        parent_path_id=np.array(parents, np.uint64)[order],
+        steps=tuple(steps[row] for row in order.tolist()),
+        sums=table,
+        offset=np.concatenate(([0], np.cumsum([len(one) for one in spans_of]))).astype(np.int64),
+        bucket=bucket.astype(np.int32),
+        count=every[:, 1],
+        flaws=Flaws(**form.flaws),
+        spans=form.spans,
+        left_out=form.left_out,
         said=form.said,
     )
