@@ -88,3 +88,14 @@ def test_a_quantile_is_within_its_bucket(share: float) -> None:
     run = run_sums(analyse(columns_from_records(records(spans))).facts, {})
     found = quantile(share)(sums_of(run, all_paths([run])))[0]
     assert found == pytest.approx(share * 200e6, rel=0.023)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_of_very_many_paths_of_all_runs_the_most_frequent_are_judged(most: int) -> None:
+    runs = [shop_run(1, 20), shop_run(2, 30)]
+    paths = all_paths(runs, most=most)
+    assert (len(paths), paths.left_out) == (most, 4 - most)
+    assert paths.is_root.sum() == 1
+    whole = added([sums_of(run, paths) for run in runs])
+    assert whole.of("requests").tolist() == [50.0] * most
+    assert whole.histogram.sum() == 50 * most

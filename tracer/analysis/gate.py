@@ -80,7 +80,7 @@ def gate(
     one, other = added(runs[0]), added(runs[1])
     of = subjects(paths, one, other)
     numbers = tested(of, *runs)
-    cut = (_is_cut(baseline), _is_cut(candidate))
+    cut = (_is_cut(baseline, paths), _is_cut(candidate, paths))
     alone = news(paths, one, other, is_cut=cut)
     corrected = holm(np.concatenate([numbers.p.ravel(), alone.chance]))
     p = corrected[: numbers.p.size].reshape(numbers.p.shape)
@@ -117,8 +117,8 @@ def gate(
     )
 
 
-def _is_cut(side: list[Run]) -> bool:
-    return any(run.left_out for run in side)
+def _is_cut(side: list[Run], paths: Paths) -> bool:
+    return paths.left_out > 0 or any(run.left_out for run in side)
 
 
 def _changed(

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from tracer.analysis.beta import student_p
 from tracer.analysis.packing import Rows
 from tracer.columns.buckets import PER_OCTAVE, ZERO_BUCKET
-from tracer.columns.runs import COLUMN, SUMS, Run, Step
+from tracer.columns.runs import COLUMN, SUMS, Run, Step, depths
 
 Floats = NDArray[np.float64]
 
+MOST_JUDGED: Final = 4_000  # call paths
 MIN_REQUESTS: Final = 10.0  # effective ones, on either side
 _NS: Final = 1e-9
 
@@ -54,15 +55,27 @@ class Paths:
     is_root: NDArray[np.bool_]
     steps: tuple[Step, ...]
     bucket: NDArray[np.int32]  # all that occur, ascending
+    left_out: int = 0  # further ones, in the fewest requests
 
     def __len__(self) -> int:
         return len(self.path_id)
 
 
-def all_paths(runs: list[Run]) -> Paths:
-    """The union of the paths of runs; there MUST be one."""
-    path_id, first = np.unique(np.concatenate([run.path_id for run in runs]), return_index=True)
+def all_paths(runs: list[Run], *, most: int = MOST_JUDGED) -> Paths:
+    """The union of the paths of runs, there MUST be one; of very many those in most requests.
+
+    What is below a path is in as few requests or fewer: with a path its caller stays.
+    """
+    path_id, first, place = np.unique(
+        np.concatenate([run.path_id for run in runs]), return_index=True, return_inverse=True
+    )
+    requests = np.bincount(place, np.concatenate([run.sums[:, 0] for run in runs]))
     parent_id = np.concatenate([run.parent_path_id for run in runs])[first]
+    left_out = max(0, len(path_id) - most)
+    if left_out:
+        depth = depths(path_id, parent_id)
+        kept = np.sort(np.lexsort((path_id, depth, -requests))[:most])
+        path_id, first, parent_id = path_id[kept], first[kept], parent_id[kept]
     steps = [step for run in runs for step in run.steps]
     parent = np.where(parent_id == 0, np.arange(len(path_id)), np.searchsorted(path_id, parent_id))
     root = parent
@@ -75,18 +88,21 @@ def all_paths(runs: list[Run]) -> Paths:
         parent_id == 0,
         tuple(steps[at] for at in first.tolist()),
         np.unique(np.concatenate([run.bucket for run in runs])),
+        left_out,
     )
 
 
 def sums_of(run: Run, paths: Paths) -> Sums:
     """A run on the common table."""
+    is_there = np.isin(run.path_id, paths.path_id)
     place = np.searchsorted(paths.path_id, run.path_id)
     sums = np.zeros((len(paths), len(SUMS)))
-    sums[place] = run.sums
-    row = np.repeat(place, np.diff(run.offset))
+    sums[place[is_there]] = run.sums[is_there]
+    sizes = np.diff(run.offset)
+    row, is_inside = np.repeat(place, sizes), np.repeat(is_there, sizes)
     width = len(paths.bucket)
-    key = row * width + np.searchsorted(paths.bucket, run.bucket)
-    histogram = np.bincount(key, run.count, minlength=len(paths) * width)
+    key = (row * width + np.searchsorted(paths.bucket, run.bucket))[is_inside]
+    histogram = np.bincount(key, run.count[is_inside], minlength=len(paths) * width)
     by_path = histogram.astype(np.float64).reshape(-1, width)
     return Sums(sums, paths.parent, paths.root, by_path, paths.bucket)
 

@@ -15,7 +15,7 @@ from tracer.analysis.packing import Rows, ranges, run_starts
 from tracer.analysis.population import Population, population
 from tracer.columns.facts import PathTable, TraceFacts
 from tracer.columns.hashing import mix_one, operation_key
-from tracer.columns.runs import SUMS, Run, Step
+from tracer.columns.runs import SUMS, Run, Step, depths
 
 MOST_PATHS: Final = 2_000  # call paths of a run; further ones, in the fewest requests, are counted
 _INSTANT_MS: Final = 1e-3  # added before taking logarithms: clocks are not finer
@@ -53,7 +53,7 @@ def most_frequent(run: Run, most: int) -> Run:
     """The paths in most requests; with a path its caller stays, which is in as many or more."""
     if len(run) <= most:
         return run
-    order = np.lexsort((run.path_id, _depths(run), -run.sums[:, 0]))
+    order = np.lexsort((run.path_id, depths(run.path_id, run.parent_path_id), -run.sums[:, 0]))
     kept = _rows(run, np.sort(order[:most]))
     return replace(kept, left_out=run.left_out + len(run) - most)
 
@@ -71,16 +71,6 @@ def _rows(run: Run, rows: Rows) -> Run:
         bucket=run.bucket[inside],
         count=run.count[inside],
     )
-
-
-def _depths(run: Run) -> NDArray[np.int64]:
-    depth = np.zeros(len(run), np.int64)
-    at, is_below = np.arange(len(run)), run.parent_path_id != 0
-    while is_below.any():
-        depth += is_below
-        at = np.where(is_below, np.searchsorted(run.path_id, run.parent_path_id[at]), at)
-        is_below &= run.parent_path_id[at] != 0
-    return depth
 
 
 def _paths_without_environment(

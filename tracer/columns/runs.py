@@ -76,3 +76,14 @@ class Run:
     def is_weighted(self) -> bool:
         """Whether the sampling weight of any request is known."""
         return self.flaws.weighted > 0
+
+
+def depths(path_id: NDArray[np.uint64], parent_path_id: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """How many paths are above each; `path_id` ascends and holds all parents but 0."""
+    depth = np.zeros(len(path_id), np.int64)
+    at, is_below = np.arange(len(path_id)), parent_path_id != 0
+    while is_below.any():
+        depth += is_below
+        at = np.where(is_below, np.searchsorted(path_id, parent_path_id[at]), at)
+        is_below &= parent_path_id[at] != 0
+    return depth

@@ -186,6 +186,11 @@ def _notes(found: Gate, baseline: Sequence[Run], candidate: Sequence[Run]) -> li
             f"{fig.counted(found.withheld, 'number')} that took longer than before are put down "
             "to the environment"
         )
+    if paths.left_out:
+        notes.append(
+            f"{fig.counted(paths.left_out, 'rare call path')} of both sides together were left "
+            "out; give operations names without ids in them"
+        )
     for name, side in (("baseline", baseline), ("candidate", candidate)):
         if left_out := max(run.left_out for run in side):
             notes.append(
