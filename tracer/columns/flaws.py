@@ -35,4 +35,4 @@ def together(one: Flaws, other: Flaws) -> Flaws:
     return Flaws(*(mine + theirs for mine, theirs in zip(one, other, strict=True)))
 
 
-NOBODY = Flaws(*[0] * 8)
+NOBODY = Flaws(*[0] * len(Flaws._fields))
