@@ -18,6 +18,7 @@ MOST_TRACES = 5_000
 def slow_of(where: str, said: dict[str, Any]) -> Document:
     """`tracer.slow-traces/1` of a back end, `jaeger:URL`, with what was read of it as `source`."""
     from tracer.cli.local import open_local
+    from tracer.ingest.pull.spans import batches
     from tracer.ingest.pull.window import Taken
     from tracer.service import words
     from tracer.service.borrow import borrow
@@ -37,9 +38,9 @@ def slow_of(where: str, said: dict[str, Any]) -> Document:
     with (
         back_end(kind, url) as source,
         tempfile.TemporaryDirectory(prefix="tracer-") as directory,
-        open_local(load({"data": directory}, _environment())) as local,
+        open_local(load({"data": directory, "store": "", "role": "all"}, os.environ)) as local,
     ):
-        for records in borrow(
+        spans = borrow(
             source,
             windows,
             taken,
@@ -47,19 +48,14 @@ def slow_of(where: str, said: dict[str, Any]) -> Document:
             operation=query.operation,
             min_duration_ns=query.min_duration_ns,
             most_traces=MOST_TRACES,
-        ):
+        )
+        for records in batches(spans):
             local.store(records)
         if not taken.spans:
             _require_service(source.services(), query.service, source.name)
         local.finish()
         document = local.slow_traces(asked)
     return _told(document, f"{kind}:{source.name}", taken)
-
-
-def _environment() -> dict[str, str]:
-    """Ours, without what says where traces are kept."""
-    places = ("TRACER_DATA", "TRACER_STORE", "TRACER_ROLE", "TRACER_DATA_FILE", "TRACER_STORE_FILE")
-    return {name: value for name, value in os.environ.items() if name not in places}
 
 
 def _require_service(known: list[str], service: str | None, name: str) -> None:

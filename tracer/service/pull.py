@@ -17,7 +17,7 @@ from tracer.columns.records import SpanRecords
 from tracer.errors import Unavailable
 from tracer.ingest.pull.contract import Search, Source
 from tracer.ingest.pull.cursor import Cursor
-from tracer.ingest.pull.spans import incomplete_traces, spans_by_trace
+from tracer.ingest.pull.spans import batches, incomplete_traces, spans_by_trace
 from tracer.ingest.pull.window import Seen, Taken, stream
 
 Store = Callable[[SpanRecords], Mapping[str, Any]]
@@ -93,7 +93,7 @@ def pull(
         for service in plan.services or source.services():
             search = Search(service, start_ns, end_ns, plan.operation, plan.min_duration_ns)
             pulled.taken.missing = missing
-            for records in stream(source, search, seen, pulled.taken):
+            for records in batches(stream(source, search, seen, pulled.taken)):
                 pulled.store(records, store)
                 _note_waiting(records, waiting, end_ns + plan.patience_ns)
         if missing:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from typing import Literal, cast
+from collections.abc import Iterable, Iterator
+from typing import Final, Literal, cast
 
 import pyarrow.compute as pc
 
@@ -14,6 +15,8 @@ from tracer.ingest.files.read import read_pieces
 from tracer.ingest.files.source import Source as TextSource
 from tracer.ingest.otlp.decode import decode
 from tracer.ingest.pull.connection import Answer
+
+BATCH_SPANS: Final = 20_000
 
 
 def spans_of(
@@ -57,6 +60,19 @@ def spans_of(
     if account.cut_off:
         raise Unavailable(f"{name} sent half an answer ({account.cut_off}); nothing was taken")
     return concat([part for part in parts if len(part)])
+
+
+def batches(parts: Iterable[SpanRecords]) -> Iterator[SpanRecords]:
+    """The same spans in fewer pieces: a store wants large blocks. An error of `parts` comes before
+    what was not given yet."""
+    waiting: list[SpanRecords] = []
+    for part in parts:
+        waiting.append(part)
+        if sum(map(len, waiting)) >= BATCH_SPANS:
+            yield concat(waiting)
+            waiting = []
+    if waiting:
+        yield concat(waiting)
 
 
 def spans_by_trace(records: SpanRecords) -> dict[str, int]:
