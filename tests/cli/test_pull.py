@@ -118,6 +118,34 @@ def test_a_fault_in_the_middle_says_what_is_stored_and_the_next_run_ends_it(
     assert (spans_of("shop"), spans_of("db")) == (31, 31)
 
 
+def test_following_outlasts_a_jaeger_that_is_away_and_says_so_once(
+    shop: FakeJaeger, store: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    late = request(300, 0.6)
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        match len(pauses):
+            case 1:
+                shop.faults = [says(b"down", 503)] * 2
+                shop.spans += late
+            case 3:
+                assert shop.faults == []
+            case 4:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr("tracer.cli.pull.time.sleep", pause)
+    flags = ("--follow", "--since", "1h", "--interval", "2s", "--delay", "1s", "--attempts", "1")
+    outcome = run("pull", "jaeger", "--url", shop.url, *flags)
+    assert outcome.code == 130
+    assert pauses == [2, 4, 8, 2]
+    assert outcome.err.count("HTTP 503 (down)") == 1
+    assert outcome.err.count("going on from") == 1
+    assert "stored before it ended: 32 traces, 64 spans" in outcome.err
+    assert spans_of("shop") == 32
+
+
 def test_the_wrong_words_are_told() -> None:
     for arguments, said in (
         (("--url", "nowhere"), "is not a URL"),
@@ -171,7 +199,7 @@ def test_slow_names_the_services_there_are_and_a_jaeger_that_is_down(
 ) -> None:
     where = f"jaeger:{shop.url}"
     outcome = run("slow", "--source", where, "--service", "shpo")
-    assert (outcome.code, "no service 'shpo'; name one of 2 (db, shop)" in outcome.err) == (2, True)
+    assert (outcome.code, "no service 'shpo'; it knows 2 (db, shop)" in outcome.err) == (2, True)
     assert run("slow", "--source", "elsewhere:http://x").code == 2
     assert run("slow", "--source", where, "--data", "x").code == 2
     shop.faults = [says(b"no", 401)]
@@ -271,4 +299,5 @@ def test_an_earlier_start_begins_anew_and_a_later_one_leaves_no_gap() -> None:
     known = Cursor("a", 100, 200)
     assert begin(known, "a", 150) is known
     assert begin(known, "a", 300) is known
+    assert begin(known, "a", 50, is_asked=False) is known
     assert begin(known, "a", 50) == Cursor("a", 50, 50)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.support.certificates import issue
 from tests.support.jaeger_server import (
     FakeJaeger,
     Fault,
@@ -175,6 +177,32 @@ def test_who_we_are_is_sent() -> None:
     (_, _, bearer), *_, (_, _, basic) = fake.asked
     assert (bearer["x-tenant"], bearer["Authorization"]) == ("acme", "Bearer secret")
     assert basic["Authorization"] == "Basic bWU6cHc="
+
+
+def test_a_server_that_loses_an_api_is_asked_in_the_other() -> None:
+    with jaeger(spans=spans(2), has_v3=False) as fake, asking(fake) as (source, _):
+        assert source.search(WHOLE).traces == 2
+        fake.has_v3, fake.has_legacy = True, False
+        assert source.search(WHOLE).traces == 2
+        assert source.dialect is V3
+        fake.has_v3 = False
+        with pytest.raises(Unsupported, match="neither"):
+            source.search(WHOLE)
+
+
+def test_a_certificate_is_trusted_by_its_authority_only(tmp_path: Path) -> None:
+    files = issue(tmp_path, "jaeger")
+    with jaeger(tls=files, spans=spans(1)) as fake:
+        with asking(fake, Access(verify=files.context())) as (source, _):
+            assert source.services() == ["bank", "shop"]
+        with asking(fake) as (source, waits), pytest.raises(BadInput, match="--source-ca-file"):
+            source.services()
+        assert waits == []
+
+
+def test_the_tenant_of_a_store_is_written_on_spans() -> None:
+    with jaeger(spans=spans(1)) as fake, asking(fake, tenant="acme") as (source, _):
+        assert set(source.search(WHOLE).records.batch["TenantId"].to_pylist()) == {"acme"}
 
 
 HTML = b"<!DOCTYPE html><html><body>Sign in</body></html>"

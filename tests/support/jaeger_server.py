@@ -7,6 +7,7 @@ It has both APIs (v3 from OTLP JSON, the older one), the base path one gives it,
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests.support.certificates import Files
 from tracer.units import duration_ns, moment_ns
 
 
@@ -224,13 +226,17 @@ def drops(handler: Handler) -> None:
 
 
 @contextmanager
-def jaeger(**what: Any) -> Iterator[FakeJaeger]:
-    """One that runs."""
+def jaeger(tls: Files | None = None, **what: Any) -> Iterator[FakeJaeger]:
+    """One that runs; with TLS when it is given files."""
     fake = FakeJaeger(**what)
     handler = type("Bound", (Handler,), {"jaeger": fake})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
-        fake.url = f"http://127.0.0.1:{server.server_port}{fake.base}"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls.cert, tls.key)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        fake.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}{fake.base}"
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import click
 
 from tracer.cli.trust import Trust
 from tracer.errors import BadInput, BadQuery
+from tracer.settings import load
 from tracer.units import duration_ns, size_bytes
 
 if TYPE_CHECKING:
@@ -105,7 +107,12 @@ def back_end(kind: str, url: str) -> Iterator[Source]:
 
     said: dict[str, Any] = click.get_current_context().meta[_KEY]
     with Connection(url, _access(said), _patience(said)) as connection:
-        yield Jaeger(connection, api=cast("Api", said["api"]), page_traces=said["page_traces"])
+        yield Jaeger(
+            connection,
+            api=cast("Api", said["api"]),
+            page_traces=said["page_traces"],
+            tenant=load({}, os.environ).tenant,
+        )
 
 
 def flags() -> list[str]:
@@ -139,8 +146,15 @@ def _access(said: dict[str, Any]) -> Access:
         token=token,
         user=user,
         password=_secret("PASSWORD") if user else "",
-        verify=trust.context(),
+        verify=_verify(trust),
     )
+
+
+def _verify(trust: Trust) -> ssl.SSLContext | bool:
+    try:
+        return trust.context()
+    except BadInput as error:  # it knows its files by the flags that a tracer's have
+        raise BadInput(str(error).replace("--c", "--source-c")) from error
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -61,7 +61,7 @@ def slow_of(where: str, said: dict[str, Any]) -> Document:
 def _require_service(known: list[str], service: str | None, name: str) -> None:
     if service and service not in known:
         some = f" ({', '.join(known[:8])}{', …' if len(known) > 8 else ''})" if known else ""
-        raise BadInput(f"{name} knows no service {service!r}; name one of {len(known)}{some}")
+        raise BadInput(f"{name} knows no service {service!r}; it knows {len(known)}{some}")
 
 
 def _told(document: Document, source: str, taken: Any) -> Document:

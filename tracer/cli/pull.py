@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from tracer.service.pull import Plan, Pulled
 
 SINCE: Final = "1h"
-LONGEST_PAUSE_S: Final = 60.0
+LONGEST_PAUSE_S: Final = 60.0  # while something is away
+LONGEST_WAIT_S: Final = 600.0  # when it says for how long
 
 
 @click.command("pull")
@@ -89,7 +90,8 @@ def command(
         what = f"{plan.what(f'{kind}:{origin.name}')} into {directory or into.name}"
         path = cursor or _cursor_path(directory, what)
         known = read_cursor(path, what)
-        at = begin(known, what, start_ns)
+        is_asked = bool(said["since"] or said["start"])
+        at = begin(known, what, start_ns, is_asked=is_asked)
         if known is at:
             note(f"going on from {rfc3339(at.end_ns)} (cursor {path})")
         pulled = Pulled()
@@ -136,20 +138,20 @@ class _Pull:
 
     def follow(self, cursor: Cursor, delay_ns: int, pause_s: float) -> None:
         """Without end; a back end or a store that is away is waited for."""
-        failed = 0
-        said = ""
+        failed, said = 0, ""
         while True:
             try:
                 self.once(cursor, time.time_ns() - delay_ns)
                 if failed:
                     note(f"going on from {rfc3339(cursor.end_ns)}")
-                failed, said = 0, ""
+                failed, said, least_s = 0, "", 0.0
             except Unavailable as error:
-                failed += 1
+                failed, least_s = failed + 1, min(error.retry_after_s, LONGEST_WAIT_S)
                 if str(error) != said:
                     said = str(error)
-                    note(f"{said}; going on with it")
-            time.sleep(min(max(pause_s, LONGEST_PAUSE_S), pause_s * 2 ** min(failed, 8)))
+                    note(f"{said}; trying on")
+            longest_s = max(pause_s, LONGEST_PAUSE_S)
+            time.sleep(max(least_s, min(longest_s, pause_s * 2 ** min(failed, 8))))
 
 
 def _plan(said: dict[str, Any]) -> Plan:

@@ -60,9 +60,9 @@ class Pulled:
         self.reasons |= set(answer.get("reasons", ()))
 
 
-def begin(known: Cursor | None, what: str, start_ns: int) -> Cursor:
-    """Where to go on: at the known cursor wherever that leaves no gap and repeats nothing."""
-    if known is None or start_ns < known.start_ns:
+def begin(known: Cursor | None, what: str, start_ns: int, *, is_asked: bool = True) -> Cursor:
+    """Where to go on: at the known cursor, unless somebody asked for more of the past."""
+    if known is None or (is_asked and start_ns < known.start_ns):
         return Cursor(what, start_ns, start_ns)
     return known
 

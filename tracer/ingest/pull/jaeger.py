@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 from urllib.parse import quote
@@ -49,11 +50,17 @@ class Jaeger:
     """A Jaeger query service, version 1 or 2, or what speaks like one. Borrows the connection."""
 
     def __init__(
-        self, connection: Connection, *, api: Api = "auto", page_traces: int = PAGE_TRACES
+        self,
+        connection: Connection,
+        *,
+        api: Api = "auto",
+        page_traces: int = PAGE_TRACES,
+        tenant: str = "",
     ) -> None:
         self.name = connection.name
         self._connection = connection
         self._page_traces = page_traces
+        self._tenant = tenant
         self._may_choose = api == "auto"
         self._dialect = {"v3": V3, "legacy": LEGACY}.get(api)
 
@@ -81,22 +88,32 @@ class Jaeger:
 
     def search(self, search: Search) -> Page:
         """Some of the traces, all when not `is_full`."""
-        dialect = self.dialect
         limit = str(self._page_traces)
-        words = _v3_words(search, limit) if dialect is V3 else _legacy_words(search, limit)
-        with self._connection.get(f"{dialect.prefix}/traces", words) as answer:
-            page = self._page(dialect, answer)
+        words = {V3.name: _v3_words(search, limit), LEGACY.name: _legacy_words(search, limit)}
+        page = self._ask("/traces", words)
         if page.rejected and not page.traces and self._falls_back():
             return self.search(search)
         return replace(page, is_full=page.traces >= self._page_traces)
 
     def trace(self, trace_id: str) -> Page:
         """One trace, no spans when it is not known."""
+        words = {V3.name: {"raw_traces": "true"}, LEGACY.name: {"raw": "true"}}
+        return self._ask(f"/traces/{quote(trace_id, safe='')}", words)
+
+    def _ask(self, path: str, words: Mapping[str, dict[str, str]]) -> Page:
+        """Once more in the other API when this one is gone: servers are upgraded under us."""
         dialect = self.dialect
-        words = {"raw_traces": "true"} if dialect is V3 else {"raw": "true"}
-        path = f"{dialect.prefix}/traces/{quote(trace_id, safe='')}"
-        with self._connection.get(path, words) as answer:
-            return self._page(dialect, answer)
+        try:
+            with self._connection.get(dialect.prefix + path, words[dialect.name]) as answer:
+                return self._page(dialect, answer)
+        except Unsupported:
+            if not self._may_choose:
+                raise
+            self._dialect = None
+            if self.dialect is dialect:
+                raise
+        with self._connection.get(self.dialect.prefix + path, words[self.dialect.name]) as answer:
+            return self._page(self.dialect, answer)
 
     def _page(self, dialect: Dialect, answer: Answer) -> Page:
         head = answer.head()
@@ -115,7 +132,12 @@ class Jaeger:
             return Page(SpanRecords.empty(), 0)
         account = Account(self.name)
         records = spans_of(
-            self.name, answer, account, format=dialect.format, ingest_ns=time.time_ns()
+            self.name,
+            answer,
+            account,
+            format=dialect.format,
+            ingest_ns=time.time_ns(),
+            tenant=self._tenant,
         )
         traces = len(spans_by_trace(records))
         return Page(records, traces, missing=missing, rejected=account.rejected)

@@ -26,6 +26,7 @@ def spans_of(
     *,
     format: Literal["otlp", "jaeger"],
     ingest_ns: int,
+    tenant: str = "",
 ) -> SpanRecords:
     """Every valid span; none is an answer as well.
 
@@ -45,7 +46,7 @@ def spans_of(
             if isinstance(piece, SpanRecords):
                 parts.append(piece)
                 continue
-            decoded = decode(piece, ingest_ns=ingest_ns)
+            decoded = decode(piece, ingest_ns=ingest_ns, tenant=tenant)
             for error in decoded.refused.values():
                 raise error
             for row in decoded.rejected:
