@@ -209,6 +209,7 @@ HTML = b"<!DOCTYPE html><html><body>Sign in</body></html>"
 TORN = b'{"result":{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0'
 ERROR = b'{"error":{"grpcCode":13,"httpCode":500,"message":"storage is down"}}'
 FOR_GOOD: dict[str, tuple[Fault, type[TracerError], str]] = {
+    "an escape": (says(b"\x1b[2Jgone", 403), BadInput, r"HTTP 403 \(\\x1b\[2Jgone\)"),
     "401": (says(b"no", 401), BadInput, r"HTTP 401 \(no\).*TRACER_SOURCE_TOKEN"),
     "403": (says(b"", 403), BadInput, r"HTTP 403.*--source-tenant"),
     "a redirect": (redirects("http://login/?secret=1"), BadInput, r"'http://login/'.*login"),

@@ -11,6 +11,7 @@ from typing import Any
 from tracer.cli.back_end import back_end, flags, kind_and_url
 from tracer.cli.source import Document
 from tracer.errors import BadInput
+from tracer.telemetry.escape import escaped
 
 MOST_TRACES = 5_000
 
@@ -60,7 +61,11 @@ def slow_of(where: str, said: dict[str, Any]) -> Document:
 
 def _require_service(known: list[str], service: str | None, name: str) -> None:
     if service and service not in known:
-        some = f" ({', '.join(known[:8])}{', …' if len(known) > 8 else ''})" if known else ""
+        some = (
+            f" ({', '.join(map(escaped, known[:8]))}{', …' if len(known) > 8 else ''})"
+            if known
+            else ""
+        )
         raise BadInput(f"{name} knows no service {service!r}; it knows {len(known)}{some}")
 
 

@@ -43,11 +43,10 @@ def command(
 ) -> None:
     """What is slow, by how much against normal, and what is to blame.
 
-    Looks at the last 15 minutes unless a range is given.
+    Looks at the last 15 minutes unless a range is given. With --source jaeger:http://host:16686
+    it reads the traces of a Jaeger, and keeps none.
 
     Example: tracer slow --since 30m --service checkout
-
-    Example: tracer slow --source jaeger:http://host:16686 --service checkout --min-duration 1s
     """
     if where:
         if server or data:

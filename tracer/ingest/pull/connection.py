@@ -22,6 +22,7 @@ import httpx
 from tracer.errors import BadInput, TooLarge, TracerError, Unavailable
 from tracer.ingest.pull.address import PublicOnly, base_url
 from tracer.settings import LOOPBACK
+from tracer.telemetry.escape import escaped
 
 _IN_MEMORY: Final = 16 << 20
 _HEAD: Final = 4096
@@ -189,7 +190,7 @@ class Connection:
         return response.status_code, kind
 
     def _failure(self, error: httpx.HTTPError) -> TracerError:
-        reason = str(error) or type(error).__name__
+        reason = escaped(str(error)) or type(error).__name__
         if "certificate verify failed" in reason.lower():
             return BadInput(
                 f"the certificate of {self.name} is not trusted ({reason}); name its authority "
@@ -226,7 +227,7 @@ class Connection:
         if 300 <= status < 400:
             to = httpx.URL(response.headers.get("location", "")).copy_with(query=None)
             return BadInput(
-                f"{where}: it sends us on to {str(to)!r}; name the URL behind it, or "
+                f"{where}: it sends us on to {escaped(str(to))!r}; name the URL behind it, or "
                 "credentials if that is a login"
             )
         if status in _AGAIN or status > 500:
@@ -240,7 +241,7 @@ class Connection:
 
 def _said(body: bytes) -> str:
     text = " ".join(body.decode("utf-8", "replace").split())
-    return f" ({text[:200]})" if text else ""
+    return f" ({escaped(text[:200])})" if text else ""
 
 
 def _retry_after_s(text: str) -> float | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 from urllib.parse import quote
@@ -20,6 +19,7 @@ from tracer.ingest.files.account import Account
 from tracer.ingest.pull.connection import Answer, Connection, json_of
 from tracer.ingest.pull.contract import Page, Search
 from tracer.ingest.pull.spans import spans_by_trace, spans_of
+from tracer.telemetry.escape import escaped
 from tracer.units import rfc3339
 
 PAGE_TRACES: Final = 200
@@ -36,7 +36,7 @@ _NO_RESULT: Final = re.compile(rb'\s*\{\s*(?:"result"\s*:\s*(?:null|\{\s*\})\s*)
 class Dialect:
     """Where things are in one of the two APIs, and what an answer is."""
 
-    name: Literal["v3", "legacy"]
+    name: str
     prefix: str
     format: Literal["otlp", "jaeger"]
     list_key: str
@@ -100,7 +100,7 @@ class Jaeger:
         words = {V3.name: {"raw_traces": "true"}, LEGACY.name: {"raw": "true"}}
         return self._ask(f"/traces/{quote(trace_id, safe='')}", words)
 
-    def _ask(self, path: str, words: Mapping[str, dict[str, str]]) -> Page:
+    def _ask(self, path: str, words: dict[str, dict[str, str]]) -> Page:
         """Once more in the other API when this one is gone: servers are upgraded under us."""
         dialect = self.dialect
         try:
@@ -218,4 +218,4 @@ def _is_empty(head: bytes) -> bool:
 
 def _message(text: bytes) -> str:
     found = _MESSAGE.search(text)
-    return found[1].decode("utf-8", "replace") if found else "without a reason"
+    return escaped(found[1].decode("utf-8", "replace")) if found else "without a reason"

@@ -15,6 +15,7 @@ from tracer.ingest.files.read import read_pieces
 from tracer.ingest.files.source import Source as TextSource
 from tracer.ingest.otlp.decode import decode
 from tracer.ingest.pull.connection import Answer
+from tracer.telemetry.escape import escaped
 
 BATCH_SPANS: Final = 20_000
 
@@ -55,7 +56,7 @@ def spans_of(
     except BadInput as error:
         said = str(error).removeprefix(f"{name} ").removeprefix(f"{name}: ")
         raise BadInput(
-            f"{name} answered what cannot be read: {said.partition(': ')[0]}; nothing of it was "
+            f"{name} answered what cannot be read: {escaped(said.partition(': ')[0])}; nothing of it was "
             "taken, check that this is the API of the back end, and its version"
         ) from error
     if account.cut_off:
