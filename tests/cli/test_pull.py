@@ -30,7 +30,16 @@ SHOP = Plan(("shop",))
 
 def request(trace: int, ago_min: float, duration_us: int = 20_000) -> list[Span]:
     """A request that spends all but a millisecond in its database."""
-    start = NOW_US - int(ago_min * MINUTE_US)
+    return request_at(trace, NOW_US - int(ago_min * MINUTE_US), duration_us)
+
+
+def just_now(trace: int) -> list[Span]:
+    """One that began five seconds ago, however long the tests take."""
+    return request_at(trace, time.time_ns() // 1000 - 5_000_000, 20_000)
+
+
+def request_at(trace: int, start: int, duration_us: int) -> list[Span]:
+    """The same at a moment."""
     return [
         Span(trace, 1, start, duration_us, name="GET /buy"),
         Span(trace, 2, start + 500, duration_us - 1000, parent=1, service="db", name="SELECT"),
@@ -84,7 +93,7 @@ def test_a_pull_stores_all_and_goes_on_where_it_ended(shop: FakeJaeger, store: L
     again = pulled(*url, "--since", "1h", "--page-traces", "5")
     assert (again["traces"], again["spans"]) == (0, 0)
     assert len(shop.asked) - asked < 20
-    shop.spans += request(200, 0.6)
+    shop.spans += just_now(200)
     later = run("pull", "jaeger", *url, "--delay", "1s", "--json")
     assert json.loads(later.out)["spans"] == 2
     assert later.err.startswith("going on from ")
@@ -94,15 +103,15 @@ def test_a_pull_stores_all_and_goes_on_where_it_ended(shop: FakeJaeger, store: L
 def test_a_fault_in_the_middle_says_what_is_stored_and_the_next_run_ends_it(
     shop: FakeJaeger, store: Local
 ) -> None:
-    flags = ("--url", shop.url, "--since", "35m", "--attempts", "1", "--service", "shop")
+    flags = ("--url", shop.url, "--since", "1h", "--attempts", "1", "--service", "shop")
 
     with_fault = iter(range(100))
 
     class Later(list[Any]):
-        """Answers well twice, then drops the connection once."""
+        """Answers well five times, then drops the connection once."""
 
         def __bool__(self) -> bool:
-            return next(with_fault) == 3
+            return next(with_fault) == 5
 
         def pop(self, *_: Any) -> Any:
             return drops
@@ -122,14 +131,13 @@ def test_following_outlasts_a_jaeger_that_is_away_and_says_so_once(
     shop: FakeJaeger, store: Local, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
-    late = request(300, 0.6)
 
     def pause(seconds: float) -> None:
         pauses.append(seconds)
         match len(pauses):
             case 1:
                 shop.faults = [says(b"down", 503)] * 2
-                shop.spans += late
+                shop.spans += just_now(300)
             case 3:
                 assert shop.faults == []
             case 4:

@@ -84,11 +84,11 @@ def pull(
     something out: what it gave is stored, the piece is read again next time.
     """
     _ask_again(source, plan, cursor, until_ns, store=store, pulled=pulled)
+    overlap_ns = plan.overlap_ns  # what was read just now needs none
     while cursor.end_ns < until_ns:
-        start_ns = max(cursor.start_ns, cursor.end_ns - plan.overlap_ns)
+        start_ns = max(cursor.start_ns, cursor.end_ns - overlap_ns)
         end_ns = min(until_ns, cursor.end_ns + plan.step_ns)
-        seen = Seen(dict(cursor.seen), KEPT)
-        waiting = dict(cursor.waiting)
+        seen, waiting = Seen(dict(cursor.seen)), dict(cursor.waiting)
         missing: list[str] = []
         for service in plan.services or source.services():
             search = Search(service, start_ns, end_ns, plan.operation, plan.min_duration_ns)
@@ -100,7 +100,8 @@ def pull(
             raise Unavailable(
                 f"{'; '.join(missing)}; what came is stored, and that time is read again next time"
             )
-        cursor.seen, cursor.waiting, cursor.end_ns = seen.spans, waiting, end_ns
+        cursor.seen = dict(list(seen.spans.items())[-KEPT:])
+        cursor.waiting, cursor.end_ns, overlap_ns = waiting, end_ns, 0
         save(cursor)
 
 

@@ -8,12 +8,13 @@ one that was refused, and no half of it is ever taken for the whole.
 from __future__ import annotations
 
 import random
+import re
 import ssl
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
@@ -27,6 +28,8 @@ from tracer.telemetry.escape import escaped
 _IN_MEMORY: Final = 16 << 20
 _HEAD: Final = 4096
 _FIRST_WAIT_S: Final = 0.5
+_END: Final = {b"{": b"}", b"[": b"]"}
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
 _AGAIN: Final = frozenset((408, 425, 429, 500, 502, 503, 504))
 Words = Mapping[str, str]
 
@@ -35,10 +38,10 @@ Words = Mapping[str, str]
 class Access:
     """As whom we come, and whom we trust. `public_only`: the URL is somebody else's."""
 
-    headers: tuple[tuple[str, str], ...] = ()
-    token: str = ""
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    token: str = field(default="", repr=False)
     user: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     verify: ssl.SSLContext | bool = True
     public_only: bool = False
 
@@ -82,6 +85,11 @@ class Answer:
         """Whether it is for people: a login, a proxy's apology, the web page at a wrong path."""
         return "html" in self.kind or self.head().lstrip().startswith(b"<")
 
+    def is_torn(self) -> bool:
+        """Whether a document does not begin, or begins and does not end: who wrote it gave up."""
+        first, last = self.head().lstrip()[:1], self.tail().rstrip()[-1:]
+        return not first or last != _END.get(first, last)
+
 
 class Connection:
     """To one back end; not thread-safe. `name` is its URL and holds no secret."""
@@ -103,6 +111,12 @@ class Connection:
         headers = [("Accept", "application/json"), *access.headers]
         if access.token:
             headers.append(("Authorization", f"Bearer {access.token}"))
+        for name, value in headers:
+            if _CONTROL.search(name + value):
+                raise BadInput(
+                    f"header {escaped(name)} for {self.name} holds a control character: check the "
+                    "file or variable that it comes from"
+                )
         if access.public_only:
             transport = PublicOnly(transport or httpx.HTTPTransport(verify=access.verify))
         is_near = access.public_only or urlsplit(self.name).hostname in LOOPBACK
@@ -187,6 +201,11 @@ class Connection:
         kind = response.headers.get("content-type", "")
         if response.status_code not in (200, 404, 405):
             raise self._refusal(response, Answer(response.status_code, kind, file))
+        if response.status_code == 200 and Answer(200, kind, file).is_torn():
+            raise Unavailable(
+                f"{self.name} sent {'half an answer' if size else 'an empty answer'} as if it were "
+                "whole; look at its log, and at proxies on the way"
+            )
         return response.status_code, kind
 
     def _failure(self, error: httpx.HTTPError) -> TracerError:
@@ -225,9 +244,9 @@ class Connection:
                 "--source-tenant"
             )
         if 300 <= status < 400:
-            to = httpx.URL(response.headers.get("location", "")).copy_with(query=None)
+            to = response.headers.get("location", "").partition("?")[0]
             return BadInput(
-                f"{where}: it sends us on to {escaped(str(to))!r}; name the URL behind it, or "
+                f"{where}: it sends us on to {escaped(to)!r}; name the URL behind it, or "
                 "credentials if that is a login"
             )
         if status in _AGAIN or status > 500:

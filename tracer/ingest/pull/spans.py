@@ -38,8 +38,6 @@ def spans_of(
             f"{name} answered with a web page where traces were asked for; check the base path of "
             "the URL, and whether a login is in between"
         )
-    if not answer.head(64).strip():
-        raise Unavailable(f"{name} answered with nothing at all; look at its log")
     text = TextSource(name, None, cast("io.BufferedIOBase", answer.file))
     parts: list[SpanRecords] = []
     try:
@@ -55,9 +53,10 @@ def spans_of(
             parts.append(decoded.records)
     except BadInput as error:
         said = str(error).removeprefix(f"{name} ").removeprefix(f"{name}: ")
+        why = escaped(said.partition(": ")[0])
         raise BadInput(
-            f"{name} answered what cannot be read: {escaped(said.partition(': ')[0])}; nothing of it was "
-            "taken, check that this is the API of the back end, and its version"
+            f"{name} answered what cannot be read: {why}; nothing of it was taken, check "
+            "that this is the API of the back end, and its version"
         ) from error
     if account.cut_off:
         raise Unavailable(f"{name} sent half an answer ({account.cut_off}); nothing was taken")

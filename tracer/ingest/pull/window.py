@@ -19,6 +19,7 @@ from tracer.ingest.pull.spans import only_traces, spans_by_trace
 
 FINEST_NS: Final = 1_000  # Jaeger counts in microseconds
 KEPT: Final = 200_000  # traces that are remembered
+LESS_OF_LARGE: Final = 16  # an answer that is too large was costly: few attempts
 
 
 @dataclass
@@ -70,7 +71,9 @@ def stream(
         until = min(search.end_ns, at + step)
         page = _page(source, replace(search, start_ns=at, end_ns=until), step, taken)
         if isinstance(page, int):
-            crowd, step = page, max(FINEST_NS, step // 2 // FINEST_NS * FINEST_NS)
+            crowd = page or crowd
+            share = step // (2 if page else LESS_OF_LARGE)
+            step = max(FINEST_NS, share // FINEST_NS * FINEST_NS)
             continue
         fresh = seen.fresh(page.records)
         if len(fresh):
@@ -81,7 +84,7 @@ def stream(
         if most_traces is not None and taken.traces - before >= most_traces and at < search.end_ns:
             taken.miss(f"{source.name} has more than {most_traces:,} traces of {search.service!r}")
             return
-        if page.traces * 2 <= crowd:
+        if page.traces * 2 <= crowd or not crowd:
             step = min(step * 2, search.end_ns - search.start_ns)
 
 
