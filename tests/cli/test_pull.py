@@ -48,8 +48,9 @@ def request_at(trace: int, start: int, duration_us: int) -> list[Span]:
 
 @pytest.fixture
 def shop() -> Iterator[FakeJaeger]:
-    """Thirty requests in half an hour, one of which is slow."""
-    spans = [one for n in range(30) for one in request(n + 1, n + 1.5)]
+    """Requests of half an hour, most of them lately, one of which is slow."""
+    minutes = [1.5 + 0.1 * n for n in range(24)] + [5.0 * n for n in range(1, 7)]
+    spans = [one for n, ago in enumerate(minutes) for one in request(n + 1, ago)]
     spans += request(99, 5, 2_000_000)
     with jaeger(spans=spans) as fake:
         yield fake
