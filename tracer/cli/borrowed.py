@@ -10,7 +10,7 @@ from typing import Any
 
 from tracer.cli.back_end import back_end, flags, kind_and_url
 from tracer.cli.source import Document
-from tracer.errors import BadInput
+from tracer.errors import BadInput, Unavailable
 from tracer.telemetry.escape import escaped
 
 MOST_TRACES = 5_000
@@ -52,6 +52,8 @@ def slow_of(where: str, said: dict[str, Any]) -> Document:
         )
         for records in batches(spans):
             local.store(records)
+        if not taken.spans and taken.missing:
+            raise Unavailable(f"{'; '.join(taken.missing)}, and gave nothing; look at its log")
         if not taken.spans:
             _require_service(source.services(), query.service, source.name)
         local.finish()

@@ -127,9 +127,7 @@ class Jaeger:
         if dialect is LEGACY and (errors := _ERRORS.search(answer.tail())):
             missing = f"{self.name} left something out ({_message(errors[1])})"
         if (_NO_DATA if dialect is LEGACY else _NO_RESULT).match(head):
-            if missing:
-                raise Unavailable(f"{missing}; look at its log")
-            return Page(SpanRecords.empty(), 0)
+            return Page(SpanRecords.empty(), 0, missing=missing)
         account = Account(self.name)
         records = spans_of(
             self.name,
