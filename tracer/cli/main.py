@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "storage": "tracer.cli.storage",
     "import": "tracer.cli.imports",
     "export": "tracer.cli.export",
+    "pull": "tracer.cli.pull",
 }
 # Modules that only the extra `server` brings; everything else is a fault of ours when missing.
 SERVER_PARTS: Final = frozenset(

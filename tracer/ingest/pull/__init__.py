@@ -1,0 +1,1 @@
+"""Traces from back ends that others fill."""
