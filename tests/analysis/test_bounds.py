@@ -154,7 +154,9 @@ def test_the_path_lies_within_its_bounds(spans: SpanColumns, tolerance_ns: int |
     np.add.at(most, found.root, found.most_ns)
     some = np.unique(found.root)
     assert (least <= duration_ns).all()
-    assert (most[some] > duration_ns[some]).all()
+    assert (most[some] >= duration_ns[some]).all()
+    if tolerance_ns == 0:  # else a sibling that was passed by may be forgiven all of its time
+        assert (most[some] > duration_ns[some]).all()
     assert (least[some] < duration_ns[some]).all()
 
 
