@@ -157,7 +157,7 @@ def test_the_path_lies_within_its_bounds(spans: SpanColumns, tolerance_ns: int |
     assert (most[some] >= duration_ns[some]).all()
     if tolerance_ns == 0:  # else a sibling that was passed by may be forgiven all of its time
         assert (most[some] > duration_ns[some]).all()
-    assert (least[some] < duration_ns[some]).all()
+        assert (least[some] < duration_ns[some]).all()
 
 
 @settings(max_examples=50, deadline=None)
