@@ -23,17 +23,12 @@ from tracer.columns.path_bands import (
     PathBands,
 )
 from tracer.store.engine import Engine
+from tracer.store.entries import PATHS, sum_by_path
 from tracer.store.flaws import COUNTS
 
 MOST_ROOTS: Final = 1_000_000  # whose durations are held in memory, 32 bytes each
 MOST_ENTRIES: Final = 20_000_000  # per call path, outcome and bucket: some seconds of one core
 KINDS: Final = 2_000  # of roots, most frequent first
-
-# Entries of a root are sorted by path: `first` marks where the next one begins.
-_FIRST: Final = (
-    "arrayMap((path, before) -> path != before, `Paths.PathId`, "
-    "arrayPushFront(arrayPopBack(`Paths.PathId`), bitNot(`Paths.PathId`[1])))"
-)
 
 
 @dataclass(frozen=True)
@@ -204,8 +199,7 @@ def read_parents(engine: Engine, path_ids: NDArray[np.uint64]) -> NDArray[np.uin
 def _by_path(roots: Roots) -> str:
     """One row for each root and call path of it."""
     sums = ", ".join(
-        f"arrayMap(part -> arraySum(part), arraySplit((value, first) -> first, {values}, First)) "
-        f"AS {name}"
+        f"{sum_by_path(values)} AS {name}"
         for name, values in (
             ("calls", "`Paths.Calls`"),
             ("failed", "arrayMap((n, bad) -> n * bad, `Paths.Calls`, `Paths.Failed`)"),
@@ -220,8 +214,8 @@ def _by_path(roots: Roots) -> str:
     )
     return (
         "SELECT TraceId, RootSpanId, W, Band, PathId, calls, failed, self, critical FROM ("
-        f"SELECT TraceId, RootSpanId, {roots.weight} AS W, {beyond} AS Band, {_FIRST} AS First, "
-        f"arrayFilter((path, first) -> first, `Paths.PathId`, First) AS paths, {sums} "
+        f"SELECT TraceId, RootSpanId, {roots.weight} AS W, {beyond} AS Band, "
+        f"{PATHS} AS paths, {sums} "
         f"FROM {roots.facts} WHERE has({{kinds:Array(UInt64)}}, RootPathId)"
         ") ARRAY JOIN paths AS PathId, calls, failed, self, critical"
     )

@@ -16,6 +16,7 @@ import pyarrow as pa
 from tracer.columns.buckets import PER_OCTAVE, ZERO_BUCKET
 from tracer.columns.facts import ANALYSIS_VERSION
 from tracer.store.engine import Engine
+from tracer.store.entries import PATHS, sum_by_path
 from tracer.store.loose import ANYTHING, Floors, read_floors
 from tracer.units import HOUR_NS, MINUTE_NS
 
@@ -58,22 +59,6 @@ FROM (
 GROUP BY ALL
 """
 
-# Entries of a root are sorted by path: a path's sum over them is what a running sum grew by from
-# the last entry of the path before to its own last one. So no table of all (root, path) is built.
-_NEXT: Final = "arrayPushBack(arrayPopFront(`Paths.PathId`), 0)"
-_LAST_OF_PATH: Final = (
-    f"arrayFilter((one, path, next) -> path != next, {{}}, `Paths.PathId`, {_NEXT})"
-)
-_UNTIL: Final = _LAST_OF_PATH.format("arrayCumSum({})")
-_OF_PATH: Final = (
-    "arrayMap((until, before) -> until - before, {until}, arrayPushFront(arrayPopBack({until}), 0))"
-)
-
-
-def _of_path(values: str) -> str:
-    return _OF_PATH.format(until=_UNTIL.format(values))
-
-
 # What one trace spends on a call path, from the facts `inside` a range of starts.
 SUMS_FROM_FACTS: Final = f"""
 SELECT {{period}} AS PeriodNs, PathId, Traces, Weight, Weight2, Calls, SelfBuckets,
@@ -84,9 +69,9 @@ FROM (
         sumMap(map({_BUCKET.format(x="self")}, W)) AS SelfBuckets,
         sumMap(map({_BUCKET.format(x="critical")}, W)) AS CriticalBuckets
     FROM (SELECT *, {_WEIGHT} AS W FROM tracer_facts FINAL WHERE IsDeleted = 0 AND {{inside}})
-    ARRAY JOIN {_LAST_OF_PATH.format("`Paths.PathId`")} AS PathId,
-        {_of_path("`Paths.Calls`")} AS calls, {_of_path("`Paths.SelfNs`")} AS self,
-        {_of_path("`Paths.CriticalNs`")} AS critical
+    ARRAY JOIN {PATHS} AS PathId,
+        {sum_by_path("`Paths.Calls`")} AS calls, {sum_by_path("`Paths.SelfNs`")} AS self,
+        {sum_by_path("`Paths.CriticalNs`")} AS critical
     GROUP BY PathId
 ) AS sums
 INNER JOIN (
